@@ -1,0 +1,199 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"leadlog/events"
+)
+
+// Verdict of one rule of the contract on a live topic.
+type Verdict string
+
+// The verdicts. Only Broken makes a report not OK.
+const (
+	Kept   Verdict = "ok"
+	Waived Verdict = "waived" // broken, and DEV=1 lets it through
+	Alarm  Verdict = "alarm"  // does not endanger leads, but somebody should look
+	Broken Verdict = "broken"
+)
+
+// Finding is what was found of one rule.
+type Finding struct {
+	Topic   string
+	Rule    string
+	Want    string
+	Got     string
+	Why     string
+	Verdict Verdict
+}
+
+func (f Finding) String() string {
+	return fmt.Sprintf("%s: %s is %s, must be %s (%s)", f.Topic, f.Rule, f.Got, f.Want, f.Why)
+}
+
+// Report is the contract held against a live topic.
+type Report struct {
+	Topic    string
+	TopicID  [16]byte
+	Findings []Finding
+}
+
+// OK says whether the topic keeps the contract, or breaks only what is waived.
+func (r Report) OK() bool { return r.Err() == nil }
+
+// Err returns the rules that are broken, as one error that names each; nil when there is none.
+func (r Report) Err() error {
+	var broken []error
+	for _, f := range r.Findings {
+		if f.Verdict == Broken {
+			broken = append(broken, errors.New(f.String()))
+		}
+	}
+	return errors.Join(broken...)
+}
+
+// With returns the findings that have a verdict.
+func (r Report) With(v Verdict) []Finding {
+	var found []Finding
+	for _, f := range r.Findings {
+		if f.Verdict == v {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// ErrNoTopic is wrapped by Check when the topic does not exist.
+var ErrNoTopic = errors.New("the topic does not exist: create it with `ops init`")
+
+// Check holds the contract against the live topic. Its error means that the brokers could not be asked, or ErrNoTopic; a
+// topic that breaks the contract is a Report that is not OK.
+//
+// Leaders and in-sync replicas are asked too: a partition without a leader, or (unless dev) with fewer than two replicas
+// in sync, can't acknowledge anything.
+func Check(ctx context.Context, client *kgo.Client, spec Spec, dev bool) (Report, error) {
+	admin := kadm.NewClient(client)
+	details, err := admin.ListTopics(ctx, spec.Topic)
+	if err != nil {
+		return Report{}, fmt.Errorf("ask the brokers for topic %s: %w", spec.Topic, err)
+	}
+	topic := details[spec.Topic]
+	if errors.Is(topic.Err, kerr.UnknownTopicOrPartition) {
+		return Report{}, fmt.Errorf("topic %s: %w", spec.Topic, ErrNoTopic)
+	}
+	if topic.Err != nil {
+		return Report{}, fmt.Errorf("ask the brokers for topic %s: %w", spec.Topic, topic.Err)
+	}
+	settings, err := describe(ctx, admin, spec.Topic)
+	if err != nil {
+		return Report{}, err
+	}
+	report := Report{Topic: spec.Topic, TopicID: topic.ID}
+	report.Findings = append(partitionFindings(spec, topic, dev), settingFindings(spec, settings, dev)...)
+	return report, nil
+}
+
+func describe(ctx context.Context, admin *kadm.Client, topic string) (map[string]string, error) {
+	configs, err := admin.DescribeTopicConfigs(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("ask the brokers for the settings of %s: %w", topic, err)
+	}
+	config, err := configs.On(topic, nil)
+	if err == nil {
+		err = config.Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask the brokers for the settings of %s: %w", topic, err)
+	}
+	settings := make(map[string]string, len(config.Configs))
+	for _, c := range config.Configs {
+		settings[c.Key] = c.MaybeValue()
+	}
+	return settings, nil
+}
+
+func settingFindings(spec Spec, got map[string]string, dev bool) []Finding {
+	var findings []Finding
+	for _, rule := range spec.Settings {
+		f := Finding{Topic: spec.Topic, Rule: rule.Name, Want: rule.Want, Got: got[rule.Name], Why: rule.Why}
+		f.Verdict = verdict(rule.ok(f.Got), rule.waived && dev)
+		findings = append(findings, f)
+	}
+	return findings
+}
+
+func partitionFindings(spec Spec, topic kadm.TopicDetail, dev bool) []Finding {
+	count := Finding{
+		Topic: spec.Topic, Rule: "partitions", Verdict: Kept,
+		Want: strconv.Itoa(int(spec.Partitions)), Got: strconv.Itoa(len(topic.Partitions)),
+		Why: "phones are spread by a constant; other counts need a new topic",
+	}
+	switch n := int32(len(topic.Partitions)); { //nolint:gosec // a partition count
+	case n < spec.Partitions:
+		count.Verdict = Broken
+	case n > spec.Partitions:
+		count.Verdict = Alarm
+	}
+	replicas, inSync, leaderless := replicaFacts(spec, topic)
+	return []Finding{
+		count,
+		{
+			Topic: spec.Topic, Rule: "replication factor", Want: strconv.Itoa(replicationFactor), Got: strconv.Itoa(replicas),
+			Why: "two brokers must be able to lose power", Verdict: verdict(replicas >= replicationFactor, dev),
+		},
+		{
+			Topic: spec.Topic, Rule: "partitions without a leader", Want: "0", Got: strconv.Itoa(leaderless),
+			Why: "nothing can be appended there", Verdict: verdict(leaderless == 0, false),
+		},
+		{
+			Topic: spec.Topic, Rule: "in-sync replicas", Want: "2", Got: strconv.Itoa(inSync),
+			Why: "an ack must mean two brokers", Verdict: verdict(inSync >= 2, dev),
+		},
+	}
+}
+
+// replicaFacts returns the lowest replica count and in-sync count of the partitions that matter, and how many have no leader.
+func replicaFacts(spec Spec, topic kadm.TopicDetail) (replicas, inSync, leaderless int) {
+	replicas, inSync = 1<<30, 1<<30
+	for _, p := range topic.Partitions {
+		if p.Partition >= spec.Partitions {
+			continue
+		}
+		replicas = min(replicas, len(p.Replicas))
+		inSync = min(inSync, len(p.ISR))
+		if p.Leader < 0 {
+			leaderless++
+		}
+	}
+	return replicas, inSync, leaderless
+}
+
+func verdict(ok, waived bool) Verdict {
+	switch {
+	case ok:
+		return Kept
+	case waived:
+		return Waived
+	}
+	return Broken
+}
+
+// SpecOf returns the contract of a topic.
+func SpecOf(topic string) Spec {
+	for _, spec := range Contract() {
+		if spec.Topic == topic {
+			return spec
+		}
+	}
+	panic("no contract for topic " + topic) // a constant of events, so a mistake of ours
+}
+
+// Submissions is the contract of the topic that the edge appends to.
+func Submissions() Spec { return SpecOf(events.Topic) }

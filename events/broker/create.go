@@ -1,0 +1,81 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Create makes a topic as the contract says, unless it exists: then it is left as it is, for Check to judge. Two callers
+// at once are fine. created is false when the topic was there before.
+//
+// A topic whose deletion is still going on answers "exists" to the one who creates it and "unknown" to the one who asks;
+// Create waits that out, until ctx ends.
+func Create(ctx context.Context, client *kgo.Client, spec Spec, dev bool) (created bool, err error) {
+	replicas, settings := int16(replicationFactor), make(map[string]*string, len(spec.Settings))
+	for _, rule := range spec.Settings {
+		settings[rule.Name] = kadm.StringPtr(rule.Want)
+	}
+	if dev {
+		replicas = 1
+		settings["min.insync.replicas"] = kadm.StringPtr("1")
+	}
+	admin := kadm.NewClient(client)
+	for {
+		_, err = admin.CreateTopic(ctx, spec.Partitions, replicas, settings, spec.Topic)
+		switch {
+		case err == nil:
+			return true, awaitTopic(ctx, admin, spec.Topic)
+		case !errors.Is(err, kerr.TopicAlreadyExists):
+			return false, fmt.Errorf("create topic %s: %w", spec.Topic, err)
+		}
+		details, err := admin.ListTopics(ctx, spec.Topic)
+		if err != nil {
+			return false, fmt.Errorf("look at topic %s: %w", spec.Topic, err)
+		}
+		if details[spec.Topic].Err == nil {
+			return false, nil
+		}
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return false, fmt.Errorf("topic %s is being deleted, and still is: %w", spec.Topic, err)
+		}
+	}
+}
+
+// awaitTopic returns once the brokers show a topic just made, with a leader for each partition.
+func awaitTopic(ctx context.Context, admin *kadm.Client, topic string) error {
+	for {
+		details, err := admin.ListTopics(ctx, topic)
+		if err == nil && hasLeaders(details[topic]) {
+			return nil
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return fmt.Errorf("topic %s was created, but its leaders did not show: %w", topic, err)
+		}
+	}
+}
+
+func hasLeaders(topic kadm.TopicDetail) bool {
+	for _, p := range topic.Partitions {
+		if p.Leader < 0 || p.Err != nil {
+			return false
+		}
+	}
+	return topic.Err == nil && len(topic.Partitions) > 0
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,198 @@
+package events
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/netip"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxValueBytes is the largest value that Decode reads. The longest event that passes Encode stays below it.
+const MaxValueBytes = 128 << 10
+
+// field is one text of a submission: its name in JSON, where it is kept, and its longest length in code points.
+type field struct {
+	name     string
+	text     *string
+	max      int
+	required bool
+}
+
+func (s *Submission) fields() [10]field {
+	return [...]field{
+		{"phone", &s.Phone, MaxPhone, true},
+		{"ip", &s.IP, 45, true},
+		{"user_agent", &s.UserAgent, MaxUserAgent, true},
+		{"path", &s.Path, MaxURL, true},
+		{"referrer", &s.Referrer, MaxURL, false},
+		{"page", &s.Page, MaxURL, false},
+		{"variant", &s.Variant, MaxVariant, false},
+		{"device", &s.Device, MaxDevice, false},
+		{"consent", &s.Consent, MaxConsent, false},
+		{"phone_region", &s.PhoneRegion, 2, false},
+	}
+}
+
+func (c *Campaign) fields() [5]field {
+	return [...]field{
+		{"utm_source", &c.Source, MaxUTM, false},
+		{"utm_medium", &c.Medium, MaxUTM, false},
+		{"utm_campaign", &c.Name, MaxUTM, false},
+		{"utm_term", &c.Term, MaxUTM, false},
+		{"utm_content", &c.Content, MaxUTM, false},
+	}
+}
+
+// check is what the JSON Schema says of a value, and a little more (the address must be one).
+func (s *Submission) check() error {
+	fields, utm := s.fields(), s.Campaign.fields()
+	for _, f := range append(fields[:], utm[:]...) {
+		if err := f.check(); err != nil {
+			return err
+		}
+	}
+	if !validPhone(s.Phone, s.PhoneRegion) {
+		return poison("phone is not a valid number")
+	}
+	if s.PhoneRegion != "" && !isRegion(s.PhoneRegion) {
+		return poison("phone_region is not two capitals")
+	}
+	if ip, err := netip.ParseAddr(s.IP); err != nil || ip.Zone() != "" {
+		return poison("ip is not an address")
+	}
+	return nil
+}
+
+func (f field) check() error {
+	switch {
+	case !utf8.ValidString(*f.text):
+		return poison("%s is not UTF-8", f.name)
+	case strings.ContainsRune(*f.text, 0):
+		return poison("%s holds U+0000", f.name)
+	case utf8.RuneCountInString(*f.text) > f.max:
+		return poison("%s is longer than %d characters", f.name, f.max)
+	}
+	return nil
+}
+
+func isRegion(s string) bool {
+	return len(s) == 2 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'A' && s[1] <= 'Z'
+}
+
+// decodeValue reads the JSON of a value, strictly: this tokenizer refuses equal names, bad UTF-8 and lone surrogates, and
+// the loops below match names by case and take no null for a text. encoding/json (v1) does none of that. Members that are
+// not known are passed over: they are what the next optional field of v1 looks like to this version.
+func decodeValue(s *Submission, value []byte) error {
+	if len(value) > MaxValueBytes {
+		return poison("a value of %d bytes, more than %d", len(value), MaxValueBytes)
+	}
+	dec := jsontext.NewDecoder(bytes.NewReader(value))
+	if err := decodeObject(dec, s.decodeMember, s.require); err != nil {
+		return err
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return poison("the value has bytes after its JSON")
+	}
+	return s.check()
+}
+
+func (s *Submission) decodeMember(dec *jsontext.Decoder, name string) error {
+	switch name {
+	case "campaign":
+		return decodeObject(dec, s.Campaign.decodeMember, nil)
+	case "suspect":
+		return decodeBool(dec, name, &s.Suspect)
+	}
+	fields := s.fields()
+	return decodeText(dec, name, fields[:])
+}
+
+// require reports the first required member that was not there: seen has the names that were.
+func (s *Submission) require(seen map[string]bool) error {
+	for _, f := range s.fields() {
+		if f.required && !seen[f.name] {
+			return poison("%s is missing", f.name)
+		}
+	}
+	return nil
+}
+
+func (c *Campaign) decodeMember(dec *jsontext.Decoder, name string) error {
+	fields := c.fields()
+	return decodeText(dec, name, fields[:])
+}
+
+// decodeObject reads one object member by member, and then lets done judge the names it saw.
+func decodeObject(dec *jsontext.Decoder, member func(*jsontext.Decoder, string) error, done func(map[string]bool) error) error {
+	if dec.PeekKind() != '{' {
+		return poison("the value is not a JSON object where one is expected")
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return badJSON(err)
+	}
+	seen := make(map[string]bool, 16)
+	for dec.PeekKind() == '"' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return badJSON(err)
+		}
+		name := token.String()
+		seen[name] = true
+		if err := member(dec, name); err != nil {
+			return err
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil { // the closing brace, or why there is none
+		return badJSON(err)
+	}
+	if done == nil {
+		return nil
+	}
+	return done(seen)
+}
+
+func decodeText(dec *jsontext.Decoder, name string, fields []field) error {
+	for _, f := range fields {
+		if f.name != name {
+			continue
+		}
+		if dec.PeekKind() != '"' {
+			return poison("%s is not a string", name)
+		}
+		token, err := dec.ReadToken()
+		if err != nil {
+			return badJSON(err)
+		}
+		*f.text = token.String()
+		return nil
+	}
+	if err := dec.SkipValue(); err != nil {
+		return badJSON(err)
+	}
+	return nil
+}
+
+func decodeBool(dec *jsontext.Decoder, name string, to *bool) error {
+	token, err := dec.ReadToken()
+	if err != nil {
+		return badJSON(err)
+	}
+	if kind := token.Kind(); kind != 't' && kind != 'f' {
+		return poison("%s is not a boolean", name)
+	}
+	*to = token.Bool()
+	return nil
+}
+
+// badJSON keeps what is wrong and where, but not the text around it, which may hold a phone.
+func badJSON(err error) error {
+	var syntactic *jsontext.SyntacticError
+	if errors.As(err, &syntactic) {
+		return poison("broken JSON at byte %d", syntactic.ByteOffset)
+	}
+	return poison("broken JSON: it ends too early")
+}
