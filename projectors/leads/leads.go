@@ -1,0 +1,185 @@
+// Package leads is the lead table: one row in PostgreSQL for each event that opened a 24 h window.
+//
+// It promises that the table is a function of the log: ids come from the place in the log and not from a sequence, times are
+// the broker's, and every verdict is reached from rows below the event's own offset. Throw it away, and it comes back the
+// same, row for row.
+package leads
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"leadlog/events"
+	"leadlog/projectors/pgstore"
+	"leadlog/projectors/view"
+)
+
+// Name of the projection.
+const Name = "leads"
+
+// schema holds the physical tables. The public landing_phone is a view on the active version.
+const schema = "leads_v1"
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrate makes the tables, and the view landing_phone.
+func Migrate(ctx context.Context, url string) error {
+	return pgstore.MigrateSchema(ctx, url, schema, migrations)
+}
+
+// Projection is the lead table. It implements view.Projection, view.Preparer and view.Keeper.
+type Projection struct {
+	pool   *pgxpool.Pool
+	months *months
+}
+
+var (
+	_ view.Projection[pgx.Tx] = (*Projection)(nil)
+	_ view.Preparer           = (*Projection)(nil)
+	_ view.Keeper             = (*Projection)(nil)
+)
+
+// New returns the projection. pool is for reading; aside is a pool of its own for making months, so that a worker that
+// waits for a month never waits for a connection that another worker holds.
+func New(pool, aside *pgxpool.Pool) *Projection {
+	return &Projection{pool: pool, months: newMonths(aside)}
+}
+
+// Name implements view.Projection.
+func (*Projection) Name() string { return Name }
+
+// Prepare implements view.Preparer: the months of a batch are there before its transaction begins.
+func (p *Projection) Prepare(ctx context.Context, batch []events.Event) error {
+	return pgstore.Sort(p.months.ensure(ctx, monthsOf(batch)...))
+}
+
+// Keep implements view.Keeper: months are made well ahead of their first lead.
+func (p *Projection) Keep(ctx context.Context, _ []int32) error {
+	return pgstore.Sort(p.months.ensureAhead(ctx))
+}
+
+// Apply implements view.Projection.
+func (p *Projection) Apply(ctx context.Context, tx pgx.Tx, _ view.Position, batch []events.Event) error {
+	for _, run := range events.Runs(batch) {
+		apply := insert
+		if run[0].Tombstone {
+			apply = forget
+		}
+		if err := apply(ctx, tx, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insert adds a row for each event that opens a window.
+func insert(ctx context.Context, tx pgx.Tx, batch []events.Event) error {
+	window, err := openers(ctx, tx, batch)
+	if err != nil {
+		return err
+	}
+	rows := make([]*events.Event, 0, len(batch))
+	for i := range batch {
+		if !window.Judge(&batch[i]) {
+			rows = append(rows, &batch[i])
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{schema, "landing_phone"}, columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
+		return values(rows[i])
+	}))
+	if err != nil {
+		return fmt.Errorf("copy %d leads: %w", len(rows), err)
+	}
+	return nil
+}
+
+// openers looks up, for each phone of a batch, the last event before the batch that opened a window. No bound on time: T
+// may go backwards when another broker leads, and the rule is about the last opener in the log's order.
+func openers(ctx context.Context, tx pgx.Tx, batch []events.Event) (events.Window, error) {
+	rows, err := tx.Query(ctx, `select u.phone, l.log_offset, l.created_at
+		from unnest($1::text[]) as u(phone)
+		cross join lateral (
+			select log_offset, created_at from leads_v1.landing_phone l
+			where l.phone = u.phone and l.log_partition = $2 and l.log_offset < $3
+			order by l.log_offset desc limit 1) l`,
+		events.Phones(batch), batch[0].Partition, batch[0].Offset)
+	if err != nil {
+		return nil, fmt.Errorf("look up openers: %w", err)
+	}
+	window := make(events.Window)
+	var phone string
+	var o events.Opener
+	_, err = pgx.ForEachRow(rows, []any{&phone, &o.Offset, &o.Time}, func() error {
+		window[phone] = o
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up openers: %w", err)
+	}
+	return window, nil
+}
+
+// forget removes the rows of erased records. Two statements, one for each index: see the migration.
+func forget(ctx context.Context, tx pgx.Tx, tombstones []events.Event) error {
+	ids := make([][16]byte, len(tombstones))
+	for i := range tombstones {
+		ids[i] = tombstones[i].RecordID
+	}
+	for _, where := range []string{`event_id = any($1) and record_id = event_id`, `record_id = any($1) and record_id <> event_id`} {
+		if _, err := tx.Exec(ctx, `delete from leads_v1.landing_phone where `+where, ids); err != nil {
+			return fmt.Errorf("forget %d records: %w", len(ids), err)
+		}
+	}
+	return nil
+}
+
+// Undo implements view.Projection.
+func (p *Projection) Undo(ctx context.Context, tx pgx.Tx, partition int32, from int64) (int64, error) {
+	tag, err := tx.Exec(ctx, `delete from leads_v1.landing_phone where log_partition = $1 and log_offset >= $2`, partition, from)
+	return tag.RowsAffected(), err
+}
+
+// HasRows implements view.Projection.
+func (p *Projection) HasRows(ctx context.Context, partition int32) (has bool, err error) {
+	err = p.pool.QueryRow(ctx, `select exists (select from leads_v1.landing_phone where log_partition = $1)`, partition).Scan(&has)
+	return has, pgstore.Sort(err)
+}
+
+var columns = []string{
+	"id", "phone", "created_at", "record_id", "event_id", "log_partition", "log_offset", "page", "referrer", "campaign", "variant", "device",
+}
+
+func values(e *events.Event) ([]any, error) {
+	var campaign any
+	if e.Campaign != (events.Campaign{}) {
+		text, err := json.Marshal(e.Campaign)
+		if err != nil {
+			return nil, fmt.Errorf("campaign: %w", err)
+		}
+		campaign = text
+	}
+	return []any{
+		ID(e.Partition, e.Offset), e.Phone, e.Time, [16]byte(e.RecordID), [16]byte(e.EventID), e.Partition, e.Offset,
+		orNull(e.Page), orNull(e.Referrer), campaign, orNull(e.Variant), orNull(e.Device),
+	}, nil
+}
+
+// ID is the id of a lead: the place of its event in the log, so that a rebuild gives the same ones. It has room for 16
+// partitions, and for 2^59 offsets in each.
+func ID(partition int32, offset int64) int64 { return offset*16 + int64(partition) }
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}

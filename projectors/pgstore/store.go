@@ -1,0 +1,147 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"leadlog/projectors/view"
+)
+
+// Store is a view.Store in PostgreSQL.
+type Store struct{ pool *pgxpool.Pool }
+
+var _ view.Store[pgx.Tx] = Store{}
+
+// New returns a store whose tables Migrate has made.
+func New(pool *pgxpool.Pool) Store { return Store{pool} }
+
+const columns = `topic_id, generation, next_offset, leader_epoch, hold, target`
+
+// idle bounds how long a worker that froze in the middle of a transaction keeps its position locked.
+const idle = `set local idle_in_transaction_session_timeout = '10s'`
+
+// Claim implements view.Store.
+func (s Store) Claim(ctx context.Context, stream view.Stream) (at view.Position, err error) {
+	err = s.locked(ctx, stream, func(tx pgx.Tx, stored view.Position) error {
+		at = stored
+		switch {
+		case stored.TopicID != stream.TopicID:
+			return fmt.Errorf("%w: stored is %s, live is %s", view.ErrOtherTopic, stored.TopicID, stream.TopicID)
+		case stored.Hold:
+			return view.ErrHeld
+		}
+		at.Generation++
+		return s.update(ctx, tx, at)
+	})
+	return at, err
+}
+
+// Create implements view.Store.
+func (s Store) Create(ctx context.Context, stream view.Stream, at view.Mark) error {
+	_, err := s.pool.Exec(ctx, `insert into leadlog.position (projection, topic, partition, topic_id, generation, next_offset, leader_epoch)
+		values ($1, $2, $3, $4, 0, $5, $6) on conflict do nothing`,
+		stream.Projection, stream.Topic, stream.Partition, stream.TopicID, at.Next, at.Epoch)
+	return Sort(err)
+}
+
+// Commit implements view.Store: effect runs in the transaction that moves the position.
+func (s Store) Commit(
+	ctx context.Context, at view.Position, to view.Mark, effect func(context.Context, pgx.Tx) error,
+) (moved view.Position, err error) {
+	moved = at
+	moved.Mark = to
+	err = s.locked(ctx, at.Stream, func(tx pgx.Tx, stored view.Position) error {
+		switch {
+		case stored.Hold:
+			return view.ErrHeld
+		case stored.TopicID != at.TopicID, stored.Generation != at.Generation, stored.Next != at.Next:
+			return view.ErrFenced
+		}
+		if err := effect(ctx, tx); err != nil {
+			return err
+		}
+		return s.update(ctx, tx, moved)
+	})
+	return moved, err
+}
+
+// Rewind implements view.Store: one transaction, so that nothing can be left half done.
+func (s Store) Rewind(
+	ctx context.Context, at view.Position, to int64, undo func(context.Context, pgx.Tx) error,
+) (moved view.Position, err error) {
+	err = s.locked(ctx, at.Stream, func(tx pgx.Tx, stored view.Position) error {
+		moved = stored
+		switch {
+		case stored.TopicID != at.TopicID, stored.Generation != at.Generation:
+			return view.ErrFenced
+		case stored.Hold:
+			return view.ErrHeld
+		case to < 0, to > stored.Next:
+			return fmt.Errorf("a rewind leads backwards, from %d to %d is not", stored.Next, to)
+		}
+		if err := undo(ctx, tx); err != nil {
+			return err
+		}
+		moved.Generation++
+		moved.Mark = view.Mark{Next: to, Epoch: -1}
+		return s.update(ctx, tx, moved)
+	})
+	return moved, err
+}
+
+// locked runs do in a transaction that holds the stream's position row. The lock is its first statement: whoever writes a
+// view without it could be overtaken between its look and its write.
+func (s Store) locked(ctx context.Context, stream view.Stream, do func(pgx.Tx, view.Position) error) error {
+	return Sort(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		batch := &pgx.Batch{}
+		batch.Queue(idle)
+		batch.Queue(`select `+columns+` from leadlog.position where projection = $1 and topic = $2 and partition = $3 for update`,
+			stream.Projection, stream.Topic, stream.Partition)
+		results := tx.SendBatch(ctx, batch)
+		stored := view.Position{Stream: stream}
+		_, err := results.Exec()
+		if err == nil {
+			err = results.QueryRow().Scan(fields(&stored)...)
+		}
+		if closed := results.Close(); err == nil {
+			err = closed
+		}
+		if errors.Is(err, pgx.ErrNoRows) {
+			return view.ErrPositionGone
+		}
+		if err != nil {
+			return err
+		}
+		return do(tx, stored)
+	}))
+}
+
+func (s Store) update(ctx context.Context, tx pgx.Tx, p view.Position) error {
+	_, err := tx.Exec(ctx, `update leadlog.position set generation = $4, next_offset = $5, leader_epoch = $6, updated_at = now()
+		where projection = $1 and topic = $2 and partition = $3`,
+		p.Projection, p.Topic, p.Partition, p.Generation, p.Next, p.Epoch)
+	return err
+}
+
+func fields(p *view.Position) []any {
+	return []any{&p.TopicID, &p.Generation, &p.Next, &p.Epoch, &p.Hold, &p.Target}
+}
+
+// Positions implements view.Store.
+func (s Store) Positions(ctx context.Context, projection, topic string) ([]view.Position, error) {
+	rows, err := s.pool.Query(ctx, `select partition, `+columns+` from leadlog.position
+		where projection = $1 and topic = $2 order by partition`, projection, topic)
+	if err != nil {
+		return nil, Sort(err)
+	}
+	positions, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (view.Position, error) {
+		p := view.Position{Stream: view.Stream{Projection: projection, Topic: topic}}
+		err := row.Scan(append([]any{&p.Partition}, fields(&p)...)...)
+		return p, err
+	})
+	return positions, Sort(err)
+}

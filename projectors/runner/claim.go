@@ -1,0 +1,158 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"leadlog/projectors/view"
+)
+
+// claim makes the partition's position ours, and returns it with the partition's end.
+//
+// The stored position is the only one that counts. Where there is none, an empty view starts at the log's start (or as far
+// back as the view wants); a view that has rows but no position is stopped, since starting anywhere would be a guess. A
+// commit that a person made with a Kafka tool is honoured as a rewind when it leads backwards, and refused otherwise.
+func (w *worker) claim(ctx context.Context) (view.Position, int64, error) {
+	start, end, err := w.bounds(ctx)
+	if err != nil {
+		return view.Position{}, 0, err
+	}
+	at, err := w.cfg.View.Claim(ctx, w.stream)
+	switch {
+	case errors.Is(err, view.ErrPositionGone):
+		return at, 0, w.first(ctx, start)
+	case errors.Is(err, view.ErrHeld):
+		return at, 0, w.hold(ctx, at)
+	case err != nil:
+		return at, 0, fmt.Errorf("claim %s: %w", w.stream, err)
+	case at.Next < start:
+		return at, 0, fmt.Errorf("out of range: the view is at offset %d, and the log starts at %d: events are gone", at.Next, start)
+	case at.Next > end:
+		return at, 0, fmt.Errorf("out of range: the view is at offset %d, and the log ends at %d: is this another cluster, or a restored one?", at.Next, end)
+	}
+	if w.checkForeign {
+		if at, err = w.honour(ctx, at, start); err != nil {
+			return at, 0, err
+		}
+		w.checkForeign = false
+	}
+	w.board.alarm(ctx, w.stream, "")
+	return at, end, nil
+}
+
+// first stores the first position of a view that holds nothing of this partition yet; the next claim finds it.
+func (w *worker) first(ctx context.Context, start int64) error {
+	has, err := w.cfg.View.HasRows(ctx, w.stream.Partition)
+	if err != nil {
+		return err
+	}
+	if has {
+		return errors.New("the view has rows of this partition, but its position is gone: " +
+			"restore the store's backup, or empty the view to build it again from the log")
+	}
+	if reach := w.cfg.View.Reach(); reach > 0 {
+		if start, err = w.offsetAt(ctx, time.Now().Add(-reach)); err != nil {
+			return err
+		}
+	}
+	if err := w.cfg.View.Create(ctx, w.stream, view.Mark{Next: start, Epoch: -1}); err != nil {
+		return err
+	}
+	w.log.Info("an empty view starts", "stream", w.stream.String(), "offset", start)
+	return errStale
+}
+
+// hold waits for the end of a pause, and finishes a rewind that somebody began and left.
+func (w *worker) hold(ctx context.Context, at view.Position) error {
+	if at.Target >= 0 {
+		w.board.show(w, Held, fmt.Sprintf("finishing a rewind to offset %d", at.Target))
+		_, removed, err := w.cfg.View.Rewind(ctx, at, at.Target)
+		if err != nil {
+			return err
+		}
+		w.log.Info("finished a rewind that was left half done", "stream", w.stream.String(), "offset", at.Target, "removed", removed)
+		return errStale
+	}
+	w.board.show(w, Held, "paused")
+	sleep(ctx, watchEvery)
+	return errStale
+}
+
+// honour looks at what is committed in the group. A commit with our marker, or none at all, means nothing.
+func (w *worker) honour(ctx context.Context, at view.Position, start int64) (view.Position, error) {
+	offset, foreign, err := w.mirror.foreign(ctx, w.stream.Partition)
+	if err != nil {
+		return at, fmt.Errorf("%w: %w", view.ErrStoreDown, err)
+	}
+	if !foreign {
+		return at, nil
+	}
+	answer := "same"
+	switch {
+	case offset < start || offset > at.Next:
+		answer = "refused"
+		w.log.Error("an offset was committed with a Kafka tool, and is refused: the store's position stands",
+			"stream", w.stream.String(), "committed", offset, "position", at.Next, "log_start", start,
+			"hint", fmt.Sprintf("nothing is ever skipped by a commit; to go back: ops rewind %s --topic %s:%d --to-offset N; to pass over records: ops skip",
+				w.stream.Projection, w.stream.Topic, w.stream.Partition))
+	case offset < at.Next:
+		answer = "rewound"
+		moved, removed, err := w.cfg.View.Rewind(ctx, at, offset)
+		if err != nil {
+			return at, err
+		}
+		w.log.Warn("rewound, as an offset committed with a Kafka tool asked for",
+			"stream", w.stream.String(), "from", at.Next, "to", offset, "rows_removed", removed)
+		at = moved
+	}
+	w.metrics.foreign.WithLabelValues(w.stream.Projection, answer).Inc()
+	// Mirrored before anything is consumed: a crash in between must not rewind once more.
+	if err := w.mirror.commit(ctx, map[int32]view.Mark{w.stream.Partition: at.Mark}); err != nil {
+		return at, fmt.Errorf("%w: %w", view.ErrStoreDown, err)
+	}
+	return at, nil
+}
+
+// bounds asks the brokers for the partition's first and last offset. Without an answer there is nothing to compare with, so
+// the worker waits as it waits for a store.
+func (w *worker) bounds(ctx context.Context) (start, end int64, err error) {
+	admin := kadm.NewClient(w.reader.client)
+	starts, err := admin.ListStartOffsets(ctx, w.stream.Topic)
+	if err != nil {
+		return 0, 0, awayError(err)
+	}
+	ends, err := admin.ListEndOffsets(ctx, w.stream.Topic)
+	if err != nil {
+		return 0, 0, awayError(err)
+	}
+	if start, err = offsetOf(starts, w.stream); err != nil {
+		return 0, 0, err
+	}
+	end, err = offsetOf(ends, w.stream)
+	return start, end, err
+}
+
+// offsetAt returns the first offset at or after a time, or the end when there is none.
+func (w *worker) offsetAt(ctx context.Context, t time.Time) (int64, error) {
+	listed, err := kadm.NewClient(w.reader.client).ListOffsetsAfterMilli(ctx, t.UnixMilli(), w.stream.Topic)
+	if err != nil {
+		return 0, awayError(err)
+	}
+	return offsetOf(listed, w.stream)
+}
+
+func offsetOf(listed kadm.ListedOffsets, s view.Stream) (int64, error) {
+	o, ok := listed.Lookup(s.Topic, s.Partition)
+	if !ok || o.Err != nil {
+		return 0, awayError(fmt.Errorf("partition %d: %w", s.Partition, o.Err))
+	}
+	return o.Offset, nil
+}
+
+func awayError(err error) error {
+	return fmt.Errorf("%w: ask the brokers for offsets: %w", view.ErrStoreDown, err)
+}

@@ -1,0 +1,43 @@
+package view
+
+import "errors"
+
+// All that a store may answer beside success. An error that wraps none of these is about the data itself: the store
+// refused a decoded event, and would refuse it again.
+var (
+	// ErrFenced: the position is not where this worker left it. Nothing was written. Read it again, and claim again.
+	ErrFenced = errors.New("fenced: the position has moved on")
+	// ErrHeld: the partition is paused, or being rewound. Nothing was written.
+	ErrHeld = errors.New("held: the partition is paused or being rewound")
+	// ErrPositionGone: the store has no position for this stream.
+	ErrPositionGone = errors.New("the store has no position for this partition")
+	// ErrOtherTopic: the position is one of a topic that had the same name.
+	ErrOtherTopic = errors.New("the position belongs to another topic of this name")
+	// ErrStoreDown: the store can't be reached, or can't work now (connection, lock, serialization, disk full). It may or
+	// may not have written; the position tells, once it can be read.
+	ErrStoreDown = errors.New("the store is away")
+)
+
+// Action is what a worker does about an error.
+type Action int
+
+// The three actions, and None for no error.
+const (
+	None    Action = iota
+	Reclaim        // drop the batch, read the position, claim again
+	Retry          // wait, and try the same again
+	Stop           // stop the partition and raise an alarm: no retry can help, a person must look
+)
+
+// Classify is the one place that decides what an error means for the worker that met it.
+func Classify(err error) Action {
+	switch {
+	case err == nil:
+		return None
+	case errors.Is(err, ErrStoreDown):
+		return Retry
+	case errors.Is(err, ErrFenced), errors.Is(err, ErrHeld), errors.Is(err, ErrPositionGone):
+		return Reclaim
+	}
+	return Stop
+}

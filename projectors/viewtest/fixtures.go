@@ -1,0 +1,57 @@
+package viewtest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"leadlog/ops/stack/localpg/pgtest"
+	"leadlog/projectors/leads"
+	"leadlog/projectors/pgstore"
+	"leadlog/projectors/view"
+)
+
+// Leads is the lead table, in a PostgreSQL database of its own.
+func Leads(t *testing.T) Subject {
+	t.Helper()
+	url, pool := Database(t)
+	if err := leads.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	return onPostgres(pool, leads.New(pool, pool))
+}
+
+// Database returns the URL of a PostgreSQL database with the shared tables, and a pool on it.
+func Database(t *testing.T) (string, *pgxpool.Pool) {
+	t.Helper()
+	url := pgtest.New(t)
+	if err := pgstore.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	pool, err := pgstore.Open(t.Context(), url, "leadlog-test", 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return url, pool
+}
+
+func onPostgres(pool *pgxpool.Pool, projection view.Projection[pgx.Tx]) Subject {
+	exec := func(ctx context.Context, sql string, s view.Stream, args ...any) error {
+		_, err := pool.Exec(ctx, sql+` where projection = $1 and topic = $2 and partition = $3`,
+			append([]any{s.Projection, s.Topic, s.Partition}, args...)...)
+		return err
+	}
+	return Subject{
+		View: view.Bind(pgstore.New(pool), projection, 0),
+		Rows: projection.Rows,
+		SetHold: func(ctx context.Context, s view.Stream, hold bool) error {
+			return exec(ctx, `update leadlog.position set hold = $4`, s, hold)
+		},
+		RemovePosition: func(ctx context.Context, s view.Stream) error {
+			return exec(ctx, `delete from leadlog.position`, s)
+		},
+	}
+}
