@@ -42,7 +42,7 @@ func Refused(err error) bool {
 // exception, and 23, integrity) stays what it is: no retry can help. Everything else may pass: no connection, a deadlock,
 // a full disk, a table that `ops init` has yet to make.
 func Sort(err error) error {
-	if err == nil || view.Classify(err) != view.Stop {
+	if err == nil || view.Known(err) {
 		return err
 	}
 	var pg *pgconn.PgError

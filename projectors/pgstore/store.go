@@ -81,7 +81,7 @@ func (s Store) Rewind(
 		case stored.Hold:
 			return view.ErrHeld
 		case to < 0, to > stored.Next:
-			return fmt.Errorf("a rewind leads backwards, from %d to %d is not", stored.Next, to)
+			return fmt.Errorf("%w: from %d to %d", view.ErrNotBack, stored.Next, to)
 		}
 		if err := undo(ctx, tx); err != nil {
 			return err

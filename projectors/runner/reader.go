@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -29,6 +30,8 @@ func newReader(cfg Config) (*reader, error) {
 	client, err := broker.NewClient(cfg.Broker,
 		// Never reset: an offset that is not there is an alarm.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		// A broker answers one request of a connection at a time: a seek waits for the fetch before it, at most so long.
+		kgo.FetchMaxWait(250*time.Millisecond),
 		kgo.FetchMaxBytes(8<<20),
 		kgo.FetchMaxPartitionBytes(1<<20),
 		kgo.FetchIsolationLevel(kgo.ReadUncommitted()),

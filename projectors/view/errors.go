@@ -13,10 +13,22 @@ var (
 	ErrPositionGone = errors.New("the store has no position for this partition")
 	// ErrOtherTopic: the position is one of a topic that had the same name.
 	ErrOtherTopic = errors.New("the position belongs to another topic of this name")
+	// ErrNotBack: a rewind was asked to lead forwards. Nothing was written.
+	ErrNotBack = errors.New("a rewind leads backwards only")
 	// ErrStoreDown: the store can't be reached, or can't work now (connection, lock, serialization, disk full). It may or
 	// may not have written; the position tells, once it can be read.
 	ErrStoreDown = errors.New("the store is away")
 )
+
+// Known says whether an error has its place in this vocabulary already, so that a store does not sort it once more.
+func Known(err error) bool {
+	for _, known := range []error{ErrFenced, ErrHeld, ErrPositionGone, ErrOtherTopic, ErrNotBack, ErrStoreDown} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
 
 // Action is what a worker does about an error.
 type Action int

@@ -23,8 +23,8 @@ type Store[T any] interface {
 	// position; an error of effect is returned as it is, unless it is the store's own.
 	Commit(ctx context.Context, at Position, to Mark, effect func(context.Context, T) error) (Position, error)
 	// Rewind runs undo and moves the position back to an offset, with the generation bumped, so that whoever applies is
-	// fenced. It compares the generation of at, not its next offset: traffic never refuses a rewind. A rewind interrupted
-	// anywhere is finished by calling it again.
+	// fenced. It compares the generation of at, not its next offset: traffic never refuses a rewind. ErrNotBack says that the
+	// offset lies ahead. A rewind interrupted anywhere is finished by calling it again.
 	Rewind(ctx context.Context, at Position, to int64, undo func(context.Context, T) error) (Position, error)
 	// Positions returns what is stored for a projection and topic, by partition.
 	Positions(ctx context.Context, projection, topic string) ([]Position, error)

@@ -1,0 +1,93 @@
+// Package catalog is the visible list of all projections: what main runs, and what the tools know. A new projection is one
+// small type and one entry here.
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"leadlog/ops/flags"
+	"leadlog/projectors/leads"
+	"leadlog/projectors/pgstore"
+	"leadlog/projectors/view"
+)
+
+// Entry declares a projection: where it can live, and how to make its tables and its view.
+type Entry struct {
+	Name    string
+	Needs   string // the variables that it needs, for people
+	Has     func(URLs) bool
+	Migrate func(context.Context, *Stores) error
+	Open    func(context.Context, *Stores) (view.View, error)
+}
+
+// All lists the projections, in the order in which they are shown.
+func All() []Entry {
+	return []Entry{
+		{
+			Name:  leads.Name,
+			Needs: "DATABASE_URL",
+			Has:   func(u URLs) bool { return u.Database != "" },
+			Migrate: func(ctx context.Context, s *Stores) error {
+				return leads.Migrate(ctx, s.URLs.Database)
+			},
+			Open: func(ctx context.Context, s *Stores) (view.View, error) {
+				pool, err := s.Postgres(ctx)
+				if err != nil {
+					return nil, err
+				}
+				aside, err := s.aside(ctx)
+				if err != nil {
+					return nil, err
+				}
+				return view.Bind(pgstore.New(pool), leads.New(pool, aside), 0), nil
+			},
+		},
+	}
+}
+
+// Pick returns the entries with these names; none named means all. Its error is a usage error that lists the names there
+// are, or the variable that is missing.
+func Pick(urls URLs, names ...string) ([]Entry, error) {
+	all := All()
+	var known []string
+	byName := make(map[string]Entry, len(all))
+	for _, e := range all {
+		known = append(known, e.Name)
+		byName[e.Name] = e
+	}
+	if len(names) == 0 {
+		names = known
+	}
+	picked := make([]Entry, 0, len(names))
+	for _, name := range names {
+		e, ok := byName[name]
+		if !ok {
+			return nil, flags.Usagef("no projection is called %q: there are %s", name, strings.Join(known, ", "))
+		}
+		if !e.Has(urls) {
+			return nil, flags.Usagef("projection %s needs %s", name, e.Needs)
+		}
+		picked = append(picked, e)
+	}
+	return picked, nil
+}
+
+// Migrate makes the tables of every projection whose store is given, and what they share.
+func Migrate(ctx context.Context, s *Stores) error {
+	if s.URLs.Database != "" {
+		if err := pgstore.Migrate(ctx, s.URLs.Database); err != nil {
+			return err
+		}
+	}
+	for _, e := range All() {
+		if !e.Has(s.URLs) {
+			continue
+		}
+		if err := e.Migrate(ctx, s); err != nil {
+			return fmt.Errorf("projection %s: %w", e.Name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"leadlog/projectors/pgstore"
+)
+
+// URLs say where the stores are. An empty one means that there is none.
+type URLs struct {
+	Database string // DATABASE_URL, PostgreSQL
+	Mongo    string // MONGODB_URI; without it the audit log is kept in PostgreSQL
+	Redis    string // REDIS_URL
+}
+
+// Stores opens each store once, when it is first asked for, and closes all of them.
+type Stores struct {
+	URLs
+	// Application is what we are called in the stores' own lists of connections.
+	Application string
+	// Connections bounds those to PostgreSQL.
+	Connections int32
+
+	mu       sync.Mutex
+	postgres *pgxpool.Pool
+	months   *pgxpool.Pool
+	closers  []func()
+}
+
+// Postgres returns the pool.
+func (s *Stores) Postgres(ctx context.Context) (*pgxpool.Pool, error) {
+	return s.pool(ctx, &s.postgres, max(s.Connections, 4))
+}
+
+// aside returns a small pool for what must not wait for workers' connections.
+func (s *Stores) aside(ctx context.Context) (*pgxpool.Pool, error) {
+	return s.pool(ctx, &s.months, 1)
+}
+
+func (s *Stores) pool(ctx context.Context, kept **pgxpool.Pool, connections int32) (*pgxpool.Pool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if *kept != nil {
+		return *kept, nil
+	}
+	pool, err := pgstore.Open(ctx, s.URLs.Database, s.Application, connections)
+	if err != nil {
+		return nil, err
+	}
+	*kept = pool
+	s.closers = append(s.closers, pool.Close)
+	return pool, nil
+}
+
+// Reach tries each store that is given, once. An error means that a store answered and will not let us in, whatever we do:
+// it names the variable to look at. A store that is away is no error: whoever uses it waits.
+func (s *Stores) Reach(ctx context.Context) error {
+	if s.URLs.Database != "" {
+		pool, err := s.Postgres(ctx)
+		if err != nil {
+			return err
+		}
+		if err := pool.Ping(ctx); pgstore.Refused(err) {
+			return fmt.Errorf("DATABASE_URL: PostgreSQL refuses us: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close closes what was opened.
+func (s *Stores) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, closeIt := range s.closers {
+		closeIt()
+	}
+	s.closers, s.postgres, s.months = nil, nil, nil
+}
