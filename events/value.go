@@ -16,41 +16,44 @@ const MaxValueBytes = 128 << 10
 
 // field is one text of a submission: its name in JSON, where it is kept, and its longest length in code points.
 type field struct {
-	name     string
-	text     *string
-	max      int
-	required bool
+	name string
+	text *string
+	max  int
 }
 
 func (s *Submission) fields() [10]field {
 	return [...]field{
-		{"phone", &s.Phone, MaxPhone, true},
-		{"ip", &s.IP, 45, true},
-		{"user_agent", &s.UserAgent, MaxUserAgent, true},
-		{"path", &s.Path, MaxURL, true},
-		{"referrer", &s.Referrer, MaxURL, false},
-		{"page", &s.Page, MaxURL, false},
-		{"variant", &s.Variant, MaxVariant, false},
-		{"device", &s.Device, MaxDevice, false},
-		{"consent", &s.Consent, MaxConsent, false},
-		{"phone_region", &s.PhoneRegion, 2, false},
+		{"phone", &s.Phone, MaxPhone},
+		{"ip", &s.IP, 45},
+		{"user_agent", &s.UserAgent, MaxUserAgent},
+		{"path", &s.Path, MaxURL},
+		{"referrer", &s.Referrer, MaxURL},
+		{"page", &s.Page, MaxURL},
+		{"variant", &s.Variant, MaxVariant},
+		{"device", &s.Device, MaxDevice},
+		{"consent", &s.Consent, MaxConsent},
+		{"phone_region", &s.PhoneRegion, 2},
 	}
 }
 
 func (c *Campaign) fields() [5]field {
 	return [...]field{
-		{"utm_source", &c.Source, MaxUTM, false},
-		{"utm_medium", &c.Medium, MaxUTM, false},
-		{"utm_campaign", &c.Name, MaxUTM, false},
-		{"utm_term", &c.Term, MaxUTM, false},
-		{"utm_content", &c.Content, MaxUTM, false},
+		{"utm_source", &c.Source, MaxUTM},
+		{"utm_medium", &c.Medium, MaxUTM},
+		{"utm_campaign", &c.Name, MaxUTM},
+		{"utm_term", &c.Term, MaxUTM},
+		{"utm_content", &c.Content, MaxUTM},
 	}
 }
 
 // check is what the JSON Schema says of a value, and a little more (the address must be one).
 func (s *Submission) check() error {
-	fields, utm := s.fields(), s.Campaign.fields()
-	for _, f := range append(fields[:], utm[:]...) {
+	for _, f := range s.fields() {
+		if err := f.check(); err != nil {
+			return err
+		}
+	}
+	for _, f := range s.Campaign.fields() {
 		if err := f.check(); err != nil {
 			return err
 		}
@@ -90,9 +93,24 @@ func decodeValue(s *Submission, value []byte) error {
 	if len(value) > MaxValueBytes {
 		return poison("a value of %d bytes, more than %d", len(value), MaxValueBytes)
 	}
-	dec := jsontext.NewDecoder(bytes.NewReader(value))
-	if err := decodeObject(dec, s.decodeMember, s.require); err != nil {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(value)) // a Buffer is read in place
+	fields := s.fields()
+	missing := 4 // members that are required; the tokenizer lets none through twice
+	if err := decodeObject(dec, func(name string) error {
+		switch name {
+		case "phone", "ip", "user_agent", "path":
+			missing--
+		case "campaign":
+			return decodeCampaign(dec, &s.Campaign)
+		case "suspect":
+			return decodeBool(dec, name, &s.Suspect)
+		}
+		return decodeText(dec, name, fields[:])
+	}); err != nil {
 		return err
+	}
+	if missing > 0 {
+		return poison("phone, ip, user_agent and path are required")
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return poison("the value has bytes after its JSON")
@@ -100,59 +118,32 @@ func decodeValue(s *Submission, value []byte) error {
 	return s.check()
 }
 
-func (s *Submission) decodeMember(dec *jsontext.Decoder, name string) error {
-	switch name {
-	case "campaign":
-		return decodeObject(dec, s.Campaign.decodeMember, nil)
-	case "suspect":
-		return decodeBool(dec, name, &s.Suspect)
-	}
-	fields := s.fields()
-	return decodeText(dec, name, fields[:])
-}
-
-// require reports the first required member that was not there: seen has the names that were.
-func (s *Submission) require(seen map[string]bool) error {
-	for _, f := range s.fields() {
-		if f.required && !seen[f.name] {
-			return poison("%s is missing", f.name)
-		}
-	}
-	return nil
-}
-
-func (c *Campaign) decodeMember(dec *jsontext.Decoder, name string) error {
+func decodeCampaign(dec *jsontext.Decoder, c *Campaign) error {
 	fields := c.fields()
-	return decodeText(dec, name, fields[:])
+	return decodeObject(dec, func(name string) error { return decodeText(dec, name, fields[:]) })
 }
 
-// decodeObject reads one object member by member, and then lets done judge the names it saw.
-func decodeObject(dec *jsontext.Decoder, member func(*jsontext.Decoder, string) error, done func(map[string]bool) error) error {
+// decodeObject reads one object, and has member read the value of each name.
+func decodeObject(dec *jsontext.Decoder, member func(name string) error) error {
 	if dec.PeekKind() != '{' {
-		return poison("the value is not a JSON object where one is expected")
+		return poison("not a JSON object where one is expected")
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return badJSON(err)
 	}
-	seen := make(map[string]bool, 16)
 	for dec.PeekKind() == '"' {
-		token, err := dec.ReadToken()
+		name, err := dec.ReadToken()
 		if err != nil {
 			return badJSON(err)
 		}
-		name := token.String()
-		seen[name] = true
-		if err := member(dec, name); err != nil {
+		if err := member(name.String()); err != nil {
 			return err
 		}
 	}
 	if _, err := dec.ReadToken(); err != nil { // the closing brace, or why there is none
 		return badJSON(err)
 	}
-	if done == nil {
-		return nil
-	}
-	return done(seen)
+	return nil
 }
 
 func decodeText(dec *jsontext.Decoder, name string, fields []field) error {
