@@ -9,7 +9,7 @@ import (
 
 // maxInboxBytes is how much of a partition may wait for its worker. Above it the reader stops fetching that partition, and
 // no other: one hot phone must not hold up eleven partitions.
-const maxInboxBytes = 4 << 20
+const maxInboxBytes = 2 << 20
 
 // inbox holds what was read of one partition and not yet taken by its worker.
 type inbox struct {

@@ -93,15 +93,15 @@ func (w *worker) session(ctx context.Context) error {
 
 // apply carries one batch over: poison is parked first, then the rest and the position move together.
 func (w *worker) apply(ctx context.Context, at view.Position, records []*kgo.Record, end int64) (view.Position, error) {
-	batch, poison := decode(records)
-	if err := w.park(ctx, poison); err != nil {
-		return at, err
-	}
 	if len(records) >= bigBatch {
 		if err := w.slots.Acquire(ctx, 1); err != nil {
 			return at, err
 		}
 		defer w.slots.Release(1)
+	}
+	batch, poison := decode(records)
+	if err := w.park(ctx, poison); err != nil {
+		return at, err
 	}
 	last := records[len(records)-1]
 	started := time.Now()
