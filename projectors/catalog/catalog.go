@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"leadlog/ops/flags"
+	"leadlog/projectors/audit"
 	"leadlog/projectors/leads"
+	"leadlog/projectors/mongostore"
 	"leadlog/projectors/pgstore"
 	"leadlog/projectors/view"
 )
@@ -26,25 +28,57 @@ type Entry struct {
 func All() []Entry {
 	return []Entry{
 		{
-			Name:  leads.Name,
-			Needs: "DATABASE_URL",
-			Has:   func(u URLs) bool { return u.Database != "" },
-			Migrate: func(ctx context.Context, s *Stores) error {
-				return leads.Migrate(ctx, s.URLs.Database)
-			},
-			Open: func(ctx context.Context, s *Stores) (view.View, error) {
-				pool, err := s.Postgres(ctx)
-				if err != nil {
-					return nil, err
-				}
-				aside, err := s.aside(ctx)
-				if err != nil {
-					return nil, err
-				}
-				return view.Bind(pgstore.New(pool), leads.New(pool, aside), 0), nil
-			},
+			Name: leads.Name, Needs: "DATABASE_URL",
+			Has:     func(u URLs) bool { return u.Database != "" },
+			Migrate: func(ctx context.Context, s *Stores) error { return leads.Migrate(ctx, s.URLs.Database) },
+			Open:    openLeads,
+		},
+		{
+			Name: audit.Name, Needs: "MONGODB_URI (or DATABASE_URL)",
+			Has:     func(u URLs) bool { return u.Mongo != "" || u.Database != "" },
+			Migrate: migrateAudit,
+			Open:    openAudit,
 		},
 	}
+}
+
+func openLeads(ctx context.Context, s *Stores) (view.View, error) {
+	pool, err := s.Postgres(ctx)
+	if err != nil {
+		return nil, err
+	}
+	aside, err := s.aside(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return view.Bind(pgstore.New(pool), leads.New(pool, aside), 0), nil
+}
+
+// The audit log lives in MongoDB where there is one, and else in PostgreSQL.
+func migrateAudit(ctx context.Context, s *Stores) error {
+	if s.URLs.Mongo == "" {
+		return audit.MigratePostgres(ctx, s.URLs.Database)
+	}
+	db, err := s.Mongo(ctx)
+	if err != nil {
+		return err
+	}
+	return audit.MigrateMongo(ctx, db)
+}
+
+func openAudit(ctx context.Context, s *Stores) (view.View, error) {
+	if s.URLs.Mongo == "" {
+		pool, err := s.Postgres(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return view.Bind(pgstore.New(pool), audit.NewPostgres(pool), 0), nil
+	}
+	db, err := s.Mongo(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return view.Bind(mongostore.New(db), audit.NewMongo(db), 0), nil
 }
 
 // Pick returns the entries with these names; none named means all. Its error is a usage error that lists the names there

@@ -6,7 +6,9 @@ import (
 	"sync"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"leadlog/projectors/mongostore"
 	"leadlog/projectors/pgstore"
 )
 
@@ -19,7 +21,7 @@ type URLs struct {
 
 // Stores opens each store once, when it is first asked for, and closes all of them.
 type Stores struct {
-	URLs
+	URLs URLs
 	// Application is what we are called in the stores' own lists of connections.
 	Application string
 	// Connections bounds those to PostgreSQL.
@@ -28,6 +30,7 @@ type Stores struct {
 	mu       sync.Mutex
 	postgres *pgxpool.Pool
 	months   *pgxpool.Pool
+	mongo    *mongo.Database
 	closers  []func()
 }
 
@@ -56,6 +59,22 @@ func (s *Stores) pool(ctx context.Context, kept **pgxpool.Pool, connections int3
 	return pool, nil
 }
 
+// Mongo returns the database.
+func (s *Stores) Mongo(ctx context.Context) (*mongo.Database, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mongo != nil {
+		return s.mongo, nil
+	}
+	db, err := mongostore.Open(ctx, s.URLs.Mongo, s.Application)
+	if err != nil {
+		return nil, err
+	}
+	s.mongo = db
+	s.closers = append(s.closers, func() { _ = db.Client().Disconnect(context.Background()) }) // nothing is left to lose
+	return db, nil
+}
+
 // Reach tries each store that is given, once. An error means that a store answered and will not let us in, whatever we do:
 // it names the variable to look at. A store that is away is no error: whoever uses it waits.
 func (s *Stores) Reach(ctx context.Context) error {
@@ -68,6 +87,15 @@ func (s *Stores) Reach(ctx context.Context) error {
 			return fmt.Errorf("DATABASE_URL: PostgreSQL refuses us: %w", err)
 		}
 	}
+	if s.URLs.Mongo != "" {
+		db, err := s.Mongo(ctx)
+		if err != nil {
+			return err
+		}
+		if err := db.Client().Ping(ctx, nil); mongostore.Refused(err) {
+			return fmt.Errorf("MONGODB_URI: MongoDB refuses us: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -78,5 +106,5 @@ func (s *Stores) Close() {
 	for _, closeIt := range s.closers {
 		closeIt()
 	}
-	s.closers, s.postgres, s.months = nil, nil, nil
+	s.closers, s.postgres, s.months, s.mongo = nil, nil, nil, nil
 }

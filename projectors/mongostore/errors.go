@@ -19,6 +19,7 @@ const (
 	codeInvalidLength        = 16
 	codeAuthenticationFailed = 18
 	codeInvalidBSON          = 22
+	codeIndexNotFound        = 27
 	codeDocumentInvalid      = 121
 	codeAtlasRefused         = 8000
 	codeDocumentTooLarge     = 10334
@@ -38,7 +39,7 @@ func Refused(err error) bool {
 // document itself stays what it is: no retry can help. Everything else may pass: no connection, a timeout, an election, a
 // majority that does not answer, a lost race for an upsert (E11000).
 func Sort(err error) error {
-	if err == nil || view.Classify(err) != view.Stop {
+	if err == nil || view.Known(err) {
 		return err
 	}
 	if reason, bad := refusal(err); bad {
@@ -83,4 +84,10 @@ func aboutData(code int) bool {
 		return true
 	}
 	return false
+}
+
+// IndexNotFound says that an index to be dropped is not there, or not any more.
+func IndexNotFound(err error) bool {
+	var server mongo.ServerError
+	return errors.As(err, &server) && server.HasErrorCode(codeIndexNotFound)
 }

@@ -24,7 +24,7 @@ func (s Store) Rewind(
 	if err != nil {
 		return held, err
 	}
-	if err := undo(ctx, Tx{DB: s.db, Generation: held.Generation}); err != nil {
+	if err := undo(ctx, Tx{DB: s.db, Generation: held.Generation, Next: held.Next}); err != nil {
 		return held, err
 	}
 	live := held
@@ -55,7 +55,7 @@ func (s Store) hold(ctx context.Context, at view.Position, to int64) (view.Posit
 		case stored.Hold:
 			return stored, view.ErrHeld
 		case to < 0, to > stored.Next:
-			return stored, fmt.Errorf("a rewind leads backwards, from %d to %d is not", stored.Next, to)
+			return stored, fmt.Errorf("%w: from %d to %d", view.ErrNotBack, stored.Next, to)
 		}
 		held := stored
 		held.Generation++

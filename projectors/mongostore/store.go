@@ -18,6 +18,8 @@ type Tx struct {
 	// Generation is the one that the effect belongs to. It is written into each document, so that the work of a newer
 	// generation refuses that of an older one, and an undo can tell old from new.
 	Generation int64
+	// Next is where the position stands: all that has been applied is below it.
+	Next int64
 }
 
 // Store is a view.Store in MongoDB.
@@ -74,7 +76,7 @@ func (s Store) Commit(
 	if err := s.compare(ctx, at); err != nil {
 		return at, err
 	}
-	if err := effect(ctx, Tx{DB: s.db, Generation: at.Generation}); err != nil {
+	if err := effect(ctx, Tx{DB: s.db, Generation: at.Generation, Next: at.Next}); err != nil {
 		return at, err
 	}
 	next := at

@@ -6,9 +6,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"leadlog/ops/stack/localpg/pgtest"
+	"leadlog/projectors/audit"
 	"leadlog/projectors/leads"
+	"leadlog/projectors/mongostore"
+	"leadlog/projectors/mongostore/mongotest"
 	"leadlog/projectors/pgstore"
 	"leadlog/projectors/view"
 )
@@ -21,6 +25,39 @@ func Leads(t *testing.T) Subject {
 		t.Fatal(err)
 	}
 	return onPostgres(pool, leads.New(pool, pool))
+}
+
+// AuditOnPostgres is the audit log as JSONB, in a PostgreSQL database of its own.
+func AuditOnPostgres(t *testing.T) Subject {
+	t.Helper()
+	url, pool := Database(t)
+	if err := audit.MigratePostgres(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	return onPostgres(pool, audit.NewPostgres(pool))
+}
+
+// AuditOnMongo is the audit log in a database of its own in what MONGODB_URI names; without it the test is skipped.
+func AuditOnMongo(t *testing.T) Subject {
+	t.Helper()
+	db := mongotest.New(t)
+	if err := audit.MigrateMongo(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	projection := audit.NewMongo(db)
+	positions := db.Collection("positions")
+	return Subject{
+		View: view.Bind(mongostore.New(db), projection, 0),
+		Rows: projection.Rows,
+		SetHold: func(ctx context.Context, s view.Stream, hold bool) error {
+			_, err := positions.UpdateOne(ctx, bson.M{"_id": s.String()}, bson.M{"$set": bson.M{"hold": hold}})
+			return err
+		},
+		RemovePosition: func(ctx context.Context, s view.Stream) error {
+			_, err := positions.DeleteOne(ctx, bson.M{"_id": s.String()})
+			return err
+		},
+	}
 }
 
 // Database returns the URL of a PostgreSQL database with the shared tables, and a pool on it.

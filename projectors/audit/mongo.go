@@ -1,0 +1,142 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"leadlog/events"
+	"leadlog/projectors/mongostore"
+	"leadlog/projectors/view"
+)
+
+// Mongo is the request log in MongoDB. It implements view.Projection and view.Keeper.
+type Mongo struct {
+	db       *mongo.Database
+	requests *mongo.Collection
+}
+
+var (
+	_ view.Projection[mongostore.Tx] = Mongo{}
+	_ view.Keeper                    = Mongo{}
+)
+
+// NewMongo returns the projection in a database that MigrateMongo has prepared.
+func NewMongo(db *mongo.Database) Mongo {
+	return Mongo{db: db, requests: db.Collection(collection)}
+}
+
+// Name implements view.Projection.
+func (Mongo) Name() string { return Name }
+
+// Apply implements view.Projection.
+func (m Mongo) Apply(ctx context.Context, tx mongostore.Tx, at view.Position, batch []events.Event) error {
+	if err := m.suspendExpiry(ctx, at.Partition, batch); err != nil {
+		return err
+	}
+	for _, run := range events.Runs(batch) {
+		if run[0].Tombstone {
+			if err := m.forget(ctx, run); err != nil {
+				return err
+			}
+			continue
+		}
+		window, err := m.openers(ctx, run)
+		if err != nil {
+			return err
+		}
+		if err := m.write(ctx, documentsOf(run, window, tx.Generation)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openers looks up, for each phone of a run, the last event before the run that opened a window. What a zombie may have
+// written stands at offsets that are not applied yet, and so never below the run's own.
+//
+// The partition is compared here and not by the server. A phone is in one partition alone; but a planner that is given the
+// partition too (FerretDB's) intersects another index with it, and reads all of the partition for every batch.
+func (m Mongo) openers(ctx context.Context, run []events.Event) (events.Window, error) {
+	cursor, err := m.requests.Find(ctx, bson.M{
+		"phone": bson.M{"$in": events.Phones(run)}, "duplicate": false, "log_offset": bson.M{"$lt": run[0].Offset},
+	}, options.Find().SetBatchSize(maxBatch).
+		SetProjection(bson.M{"_id": 0, "phone": 1, "log_partition": 1, "log_offset": 1, "ts": 1}))
+	if err != nil {
+		return nil, fmt.Errorf("look up openers: %w", mongostore.Sort(err))
+	}
+	var found []document
+	if err := cursor.All(ctx, &found); err != nil {
+		return nil, fmt.Errorf("look up openers: %w", mongostore.Sort(err))
+	}
+	window := make(events.Window, len(found))
+	for _, d := range found {
+		last, ok := window[d.Phone]
+		if d.Partition == run[0].Partition && (!ok || d.Offset > last.Offset) {
+			window[d.Phone] = events.Opener{Offset: d.Offset, Time: d.Time.Time}
+		}
+	}
+	return window, nil
+}
+
+// undoStep is how many offsets one statement of an undo spans: each ends well within its timeout, and what one has deleted
+// stays deleted when the next is interrupted.
+const undoStep = 10_000
+
+// Undo implements view.Projection. It spares what newer generations wrote: a rewind may be finished twice, the second time
+// when the partition is already being applied again. Stubs stay. So does what a zombie wrote past the position: whoever
+// gets there replaces it.
+func (m Mongo) Undo(ctx context.Context, tx mongostore.Tx, partition int32, from int64) (removed int64, err error) {
+	for low := from; low < tx.Next; low += undoStep {
+		result, err := m.requests.DeleteMany(ctx, bson.M{
+			"log_partition": partition, "log_offset": bson.M{"$gte": low, "$lt": min(low+undoStep, tx.Next)},
+			"gen": bson.M{"$lt": tx.Generation},
+		})
+		if err != nil {
+			return removed, mongostore.Sort(err)
+		}
+		removed += result.DeletedCount
+	}
+	return removed, nil
+}
+
+// HasRows implements view.Projection. Stubs have no partition, and do not count.
+func (m Mongo) HasRows(ctx context.Context, partition int32) (bool, error) {
+	err := m.requests.FindOne(ctx, bson.M{"log_partition": partition}, options.FindOne().SetProjection(bson.M{"_id": 1})).Err()
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return false, nil
+	}
+	return err == nil, mongostore.Sort(err)
+}
+
+// Rows implements view.Projection, in offset order.
+func (m Mongo) Rows(ctx context.Context, partition int32) iter.Seq2[view.Row, error] {
+	return func(yield func(view.Row, error) bool) {
+		cursor, err := m.requests.Find(ctx, bson.M{"log_partition": partition},
+			options.Find().SetSort(bson.D{{Key: "log_partition", Value: 1}, {Key: "log_offset", Value: 1}}))
+		if err != nil {
+			yield(view.Row{}, mongostore.Sort(err))
+			return
+		}
+		defer cursor.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it was only read from
+		for cursor.Next(ctx) {
+			var d document
+			err := cursor.Decode(&d)
+			row := view.Row{}
+			if err == nil {
+				row, err = d.row()
+			}
+			if !yield(row, err) || err != nil {
+				return
+			}
+		}
+		if err := cursor.Err(); err != nil {
+			yield(view.Row{}, mongostore.Sort(err))
+		}
+	}
+}
