@@ -7,7 +7,7 @@ const Partitions = 12
 // PartitionOf returns the partition of a phone: Kafka's murmur2 of its UTF-8 bytes, as Kafka's own default partitioner
 // computes it, but modulo the constant 12 and never the live count.
 func PartitionOf(phone string) int32 {
-	return int32(murmur2(phone) & 0x7fffffff % Partitions) //nolint:gosec // below 12
+	return int32(murmur2(phone) & 0x7fffffff % Partitions)
 }
 
 // murmur2 is Kafka's variant of Austin Appleby's MurmurHash2 (org.apache.kafka.common.utils.Utils.murmur2).
@@ -17,7 +17,7 @@ func murmur2(s string) uint32 {
 		m    = 0x5bd1e995
 		r    = 24
 	)
-	h := uint32(seed) ^ uint32(len(s)) //nolint:gosec // lengths are far below 2^32
+	h := uint32(seed) ^ uint32(len(s))
 	for ; len(s) >= 4; s = s[4:] {
 		k := uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 		k *= m

@@ -39,7 +39,7 @@ func fake(t *testing.T) cluster {
 	return cluster{connect(t, c.ListenAddrs()), true}
 }
 
-func real(t *testing.T) cluster {
+func apache(t *testing.T) cluster {
 	t.Helper()
 	list := os.Getenv("KAFKA_BROKERS")
 	if list == "" {
@@ -78,7 +78,7 @@ func (c cluster) topic(t *testing.T) broker.Spec {
 func onEach(t *testing.T, test func(*testing.T, cluster)) {
 	t.Parallel()
 	t.Run("kfake", func(t *testing.T) { t.Parallel(); test(t, fake(t)) })
-	t.Run("Apache Kafka", func(t *testing.T) { t.Parallel(); test(t, real(t)) })
+	t.Run("Apache Kafka", func(t *testing.T) { t.Parallel(); test(t, apache(t)) })
 }
 
 func TestATopicThatWasCreatedKeepsTheContract(t *testing.T) {

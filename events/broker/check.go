@@ -138,7 +138,7 @@ func partitionFindings(spec Spec, topic kadm.TopicDetail, dev bool) []Finding {
 		Want: strconv.Itoa(int(spec.Partitions)), Got: strconv.Itoa(len(topic.Partitions)),
 		Why: "phones are spread by a constant; other counts need a new topic",
 	}
-	switch n := int32(len(topic.Partitions)); { //nolint:gosec // a partition count
+	switch n := int32(len(topic.Partitions)); {
 	case n < spec.Partitions:
 		count.Verdict = Broken
 	case n > spec.Partitions:

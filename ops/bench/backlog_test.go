@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"runtime"
@@ -191,7 +190,7 @@ func (log *backlog) drain(b *testing.B, projection string, urls catalog.URLs) fl
 	ends := log.ends(b, client)
 	run, err := runner.New(runner.Config{
 		View: v, Topic: log.topic, Broker: broker.Config{Brokers: log.brokers}, Health: telemetry.NewHealth(),
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		b.Fatal(err)

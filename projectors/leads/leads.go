@@ -93,7 +93,7 @@ func insert(ctx context.Context, tx pgx.Tx, batch []events.Event) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	_, err = tx.CopyFrom(ctx, pgx.Identifier{schema, "landing_phone"}, columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{schema, "landing_phone"}, columns(), pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
 		return values(rows[i])
 	}))
 	if err != nil {
@@ -157,8 +157,12 @@ func (p *Projection) HasRows(ctx context.Context, partition int32) (has bool, er
 	return has, pgstore.Sort(err)
 }
 
-var columns = []string{
-	"id", "phone", "created_at", "record_id", "event_id", "log_partition", "log_offset", "page", "referrer", "campaign", "variant", "device",
+// columns of the table, in the order of values.
+func columns() []string {
+	return []string{
+		"id", "phone", "created_at", "record_id", "event_id", "log_partition", "log_offset",
+		"page", "referrer", "campaign", "variant", "device",
+	}
 }
 
 func values(e *events.Event) ([]any, error) {

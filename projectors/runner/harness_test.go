@@ -107,8 +107,8 @@ func (p *pipeline) start() *running {
 	return r
 }
 
-// lead appends a submission of a phone and returns its record id.
-func (p *pipeline) lead(phone string) uuid.UUID {
+// lead appends a submission of a phone.
+func (p *pipeline) lead(phone string) {
 	p.Helper()
 	id := uuid.Must(uuid.NewV7())
 	record, err := events.Encode(&events.Event{
@@ -119,7 +119,6 @@ func (p *pipeline) lead(phone string) uuid.UUID {
 		p.Fatal(err)
 	}
 	p.produce(broker.ToKafka(events.Topic, &record))
-	return id
 }
 
 func (p *pipeline) produce(records ...*kgo.Record) {
@@ -169,28 +168,31 @@ func (p *pipeline) awaitRows(n int) {
 	p.await(fmt.Sprintf("%d rows", n), func() bool { return p.rows() == n })
 }
 
-// position returns what is stored of a partition.
-func (p *pipeline) position(partition int32) view.Position {
+// watched is the partition that most tests look at.
+const watched = 3
+
+// position returns what is stored of the watched partition.
+func (p *pipeline) position() view.Position {
 	p.Helper()
 	positions, err := p.view.Positions(p.Context(), events.Topic)
 	if err != nil {
 		p.Fatal(err)
 	}
-	i := slices.IndexFunc(positions, func(at view.Position) bool { return at.Partition == partition })
+	i := slices.IndexFunc(positions, func(at view.Position) bool { return at.Partition == watched })
 	if i < 0 {
 		return view.Position{}
 	}
 	return positions[i]
 }
 
-// committed returns what lag tools see of a partition.
-func (p *pipeline) committed(partition int32) (at int64, metadata string) {
+// committed returns what lag tools see of the watched partition.
+func (p *pipeline) committed() (at int64, metadata string) {
 	p.Helper()
 	offsets, err := kadm.NewClient(p.client).FetchOffsets(p.Context(), "leadlog-leads")
 	if err != nil {
 		p.Fatal(err)
 	}
-	o, ok := offsets.Lookup(events.Topic, partition)
+	o, ok := offsets.Lookup(events.Topic, watched)
 	if !ok {
 		return -1, ""
 	}
@@ -228,13 +230,13 @@ func (p *pipeline) letters() []string {
 	return keys
 }
 
-func (p *pipeline) alarm(partition int32) string {
+func (p *pipeline) alarm() string {
 	p.Helper()
 	alarms, err := p.view.Alarms(p.Context(), events.Topic)
 	if err != nil {
 		p.Fatal(err)
 	}
-	return alarms[partition].Reason
+	return alarms[watched].Reason
 }
 
 // logbook collects what a runner logs.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"leadlog/projectors/view"
 )
 
 // Metrics of all projections of a process.
@@ -50,13 +52,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) onApplied(projection string, partition int32, records int, next, end int64, took, age time.Duration) {
-	p := strconv.Itoa(int(partition))
-	m.applied.WithLabelValues(projection).Add(float64(records))
-	m.duration.WithLabelValues(projection).Observe(took.Seconds())
-	m.age.WithLabelValues(projection).Observe(age.Seconds())
-	m.next.WithLabelValues(projection, p).Set(float64(next))
-	m.lag.WithLabelValues(projection, p).Set(float64(max(end-next, 0)))
+// onApplied counts a batch that was applied since started. end is the partition's end, and last the time of its last event.
+func (m *Metrics) onApplied(at view.Position, records int, end int64, started, last time.Time) {
+	p := strconv.Itoa(int(at.Partition))
+	m.applied.WithLabelValues(at.Projection).Add(float64(records))
+	m.duration.WithLabelValues(at.Projection).Observe(time.Since(started).Seconds())
+	m.age.WithLabelValues(at.Projection).Observe(time.Since(last).Seconds())
+	m.next.WithLabelValues(at.Projection, p).Set(float64(at.Next))
+	m.lag.WithLabelValues(at.Projection, p).Set(float64(max(end-at.Next, 0)))
 }
 
 func (m *Metrics) onState(projection string, partition int32, now State) {

@@ -70,7 +70,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	topicID, err := r.awaitContract(ctx)
 	if err != nil {
 		r.reader.client.Close()
-		return nil //nolint:nilerr // ctx ended before there was anything to do
+		return nil // ctx ended before there was anything to do
 	}
 	// The reader must outlive the workers, which end when the group is left.
 	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx))

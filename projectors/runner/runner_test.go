@@ -32,14 +32,14 @@ func TestInterleaving1_AFencedWorkerClaimsAgain(t *testing.T) {
 	p.start()
 	p.leads(1, 3)
 	p.awaitRows(1)
-	mine := p.position(3)
+	mine := p.position()
 	stolen, err := p.view.Claim(t.Context(), mine.Stream)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.leads(1, 3)
 	p.awaitRows(2)
-	if now := p.position(3); now.Generation <= stolen.Generation {
+	if now := p.position(); now.Generation <= stolen.Generation {
 		t.Fatalf("generation %d, want more than the thief's %d", now.Generation, stolen.Generation)
 	}
 }
@@ -51,7 +51,7 @@ func TestInterleaving2_ARewindOfAnIdlePartitionIsSeen(t *testing.T) {
 	p.start()
 	p.leads(5, 3)
 	p.awaitRows(5)
-	if _, removed, err := p.view.Rewind(t.Context(), p.position(3), 1); err != nil || removed != 4 {
+	if _, removed, err := p.view.Rewind(t.Context(), p.position(), 1); err != nil || removed != 4 {
 		t.Fatalf("removed %d, %v", removed, err)
 	}
 	started := time.Now()
@@ -89,7 +89,7 @@ func TestInterleaving9_APositionThatIsGoneStopsThePartition(t *testing.T) {
 	if _, err := p.pool.Exec(t.Context(), `delete from leadlog.position where partition = 3`); err != nil {
 		t.Fatal(err)
 	}
-	p.await("an alarm", func() bool { return strings.Contains(p.alarm(3), "position is gone") })
+	p.await("an alarm", func() bool { return strings.Contains(p.alarm(), "position is gone") })
 	p.leads(1, 3)
 	p.leads(1, 4)
 	p.awaitRows(4) // partition 4 goes on
@@ -106,7 +106,7 @@ func TestInterleaving9_APositionThatIsGoneStopsThePartition(t *testing.T) {
 	r.stop()
 	p.start()
 	p.awaitRows(5)
-	p.await("the alarm taken back", func() bool { return p.alarm(3) == "" })
+	p.await("the alarm taken back", func() bool { return p.alarm() == "" })
 }
 
 func TestPoisonIsParkedOnceAndTheNextRecordApplied(t *testing.T) {
@@ -120,7 +120,7 @@ func TestPoisonIsParkedOnceAndTheNextRecordApplied(t *testing.T) {
 	if letters := p.letters(); len(letters) != 1 || letters[0] != "leads/phone-submitted/3/1" {
 		t.Fatalf("dead letters %v", letters)
 	}
-	if at := p.position(3); at.Next != 3 {
+	if at := p.position(); at.Next != 3 {
 		t.Fatalf("position %d, want 3", at.Next)
 	}
 }
@@ -132,7 +132,7 @@ func TestMoreThanAHundredDeadLettersAMinuteStop(t *testing.T) {
 		p.produce(&kgo.Record{Topic: events.Topic, Partition: 3, Key: []byte("k"), Value: []byte("{}")})
 	}
 	p.start()
-	p.await("an alarm", func() bool { return strings.Contains(p.alarm(3), "100") })
+	p.await("an alarm", func() bool { return strings.Contains(p.alarm(), "100") })
 }
 
 func TestMirrorCarriesTheMarker(t *testing.T) {
@@ -141,8 +141,8 @@ func TestMirrorCarriesTheMarker(t *testing.T) {
 	p.start()
 	p.leads(3, 3)
 	p.awaitRows(3)
-	p.await("the mirror", func() bool { at, _ := p.committed(3); return at == 3 })
-	if _, metadata := p.committed(3); metadata != runner.Marker {
+	p.await("the mirror", func() bool { at, _ := p.committed(); return at == 3 })
+	if _, metadata := p.committed(); metadata != runner.Marker {
 		t.Fatalf("metadata %q", metadata)
 	}
 }
@@ -158,7 +158,7 @@ func TestStopMirrorsAndLeavesTheGroup(t *testing.T) {
 	if took := time.Since(started); took > 5*time.Second {
 		t.Errorf("left after %s", took)
 	}
-	if at, metadata := p.committed(3); at != 3 || metadata != runner.Marker {
+	if at, metadata := p.committed(); at != 3 || metadata != runner.Marker {
 		t.Errorf("committed %d with %q", at, metadata)
 	}
 	second := p.start() // need not wait for a session to time out
@@ -175,17 +175,17 @@ func TestACommitByAPerson(t *testing.T) {
 	p.leads(5, 3)
 	p.awaitRows(5)
 	r.stop()
-	before := p.position(3)
+	before := p.position()
 
 	p.commit(3, 1)
 	r = p.start()
-	p.await("the rewind mirrored", func() bool { at, metadata := p.committed(3); return at == 5 && metadata == runner.Marker })
+	p.await("the rewind mirrored", func() bool { at, metadata := p.committed(); return at == 5 && metadata == runner.Marker })
 	p.awaitRows(5)
 	if !strings.Contains(r.log.String(), "rewound, as an offset committed with a Kafka tool asked for") {
 		t.Error("the log does not tell of the rewind")
 	}
 	r.stop()
-	if after := p.position(3); after.Generation != before.Generation+2 { // a claim and a rewind; once
+	if after := p.position(); after.Generation != before.Generation+2 { // a claim and a rewind; once
 		t.Errorf("generation %d after %d", after.Generation, before.Generation)
 	}
 
@@ -209,8 +209,8 @@ func TestAPositionPastTheLogsEndStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.start()
-	p.await("an alarm", func() bool { return strings.Contains(p.alarm(3), "the log ends at 2") })
-	if at := p.position(3); at.Next != 7 {
+	p.await("an alarm", func() bool { return strings.Contains(p.alarm(), "the log ends at 2") })
+	if at := p.position(); at.Next != 7 {
 		t.Fatalf("the position was reset to %d", at.Next)
 	}
 }
@@ -227,7 +227,7 @@ func TestATopicMadeAnewStops(t *testing.T) {
 	}
 	p.leads(1, 3)
 	p.start()
-	p.await("an alarm", func() bool { return strings.Contains(p.alarm(3), view.ErrOtherTopic.Error()) })
+	p.await("an alarm", func() bool { return strings.Contains(p.alarm(), view.ErrOtherTopic.Error()) })
 	if p.rows() != 2 {
 		t.Fatal("events of another topic were applied")
 	}
@@ -245,7 +245,7 @@ func TestExpiredCommitsMeanNothing(t *testing.T) {
 	p.start()
 	p.leads(1, 3)
 	p.awaitRows(4)
-	if at := p.position(3); at.Next != 4 {
+	if at := p.position(); at.Next != 4 {
 		t.Fatalf("position %d", at.Next)
 	}
 }

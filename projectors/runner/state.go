@@ -55,7 +55,7 @@ func (b *board) show(w *worker, now State, detail string) {
 		level = slog.LevelError
 	case Running, Held:
 	}
-	b.log.Log(context.Background(), level, "partition "+string(now), "stream", w.stream.String(), "why", detail)
+	b.log.Log(context.Background(), level, "partition has another state", "state", now, "stream", w.stream.String(), "why", detail)
 }
 
 // forget takes a partition off the board: another process shows it now.

@@ -111,7 +111,7 @@ func (w *worker) apply(ctx context.Context, at view.Position, records []*kgo.Rec
 	}
 	clear(w.parked)
 	w.moved(moved, end)
-	w.metrics.onApplied(w.stream.Projection, w.stream.Partition, len(records), moved.Next, end, time.Since(started), time.Since(last.Timestamp))
+	w.metrics.onApplied(moved, len(records), end, started, last.Timestamp)
 	return moved, nil
 }
 

@@ -252,7 +252,7 @@ func rewindIdle(h *harness) {
 	if err != nil || len(positions) != 1 {
 		h.Fatalf("positions %+v, %v", positions, err)
 	}
-	if p := positions[0]; p.Generation <= at.Generation || p.Next != 2 || p.TopicID != topicID {
+	if p := positions[0]; p.Generation <= at.Generation || p.Next != 2 || p.TopicID.String() != topicID {
 		h.Fatalf("stored is %+v after a rewind from %+v", p, at)
 	}
 }

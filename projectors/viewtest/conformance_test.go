@@ -1,10 +1,10 @@
 package viewtest_test
 
 import (
-	"leadlog/ops/stack/localpg/pgtest"
 	"os"
 	"testing"
 
+	"leadlog/ops/stack/localpg/pgtest"
 	"leadlog/projectors/viewtest"
 )
 

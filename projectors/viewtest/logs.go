@@ -85,8 +85,8 @@ func (h *harness) mustRewind(at view.Position, to int64) view.Position {
 func (h *harness) sameAsFresh(log []events.Event) {
 	h.Helper()
 	want := h.rows()
-	at := h.mustRewind(h.claim(), 0)
-	for at = h.claim(); len(log) > 0; log = log[1:] {
+	h.mustRewind(h.claim(), 0)
+	for at := h.claim(); len(log) > 0; log = log[1:] {
 		at = h.apply(at, log[0])
 	}
 	h.sameRows(h.rows(), want, "folded from zero")

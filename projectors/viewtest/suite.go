@@ -66,10 +66,10 @@ type harness struct {
 	stream view.Stream
 }
 
-var topicID = uuid.MustParse("0191d5a0-0000-7000-8000-000000000001")
+const topicID = "0191d5a0-0000-7000-8000-000000000001"
 
 func stream(partition int32) view.Stream {
-	return view.Stream{Topic: events.Topic, TopicID: topicID, Partition: partition}
+	return view.Stream{Topic: events.Topic, TopicID: uuid.MustParse(topicID), Partition: partition}
 }
 
 func (h *harness) ctx() context.Context { return h.Context() }
