@@ -1,0 +1,213 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/julienschmidt/httprouter"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"leadlog/events"
+	"leadlog/events/broker"
+	"leadlog/ingest/kafkalog"
+	"leadlog/ingest/server"
+)
+
+const (
+	edgeRuns    = 5
+	edgeSeconds = 6
+)
+
+// BenchmarkEdge loads the edge, with claims and a rate limit at work, and the least that could be in its place, in turn:
+// the median of five runs each, at 64 and at 512 connections.
+func BenchmarkEdge(b *testing.B) {
+	if _, err := exec.LookPath("wrk"); err != nil {
+		b.Skip("wrk is not installed")
+	}
+	redis := need(b, "REDIS_URL")
+	topic := benchTopic(b)
+	edge := startEdge(b, topic, redis)
+	minimal := startMinimal(b, topic)
+	script := filepath.Join("testdata", "submit.lua")
+	for _, connections := range []int{64, 512} {
+		b.Run(fmt.Sprintf("%d-connections", connections), func(b *testing.B) {
+			var ours, least []load
+			for b.Loop() {
+				for range edgeRuns {
+					least = append(least, wrk(b, minimal, script, connections))
+					ours = append(ours, wrk(b, edge, script, connections))
+				}
+			}
+			o, m := median(ours), median(least)
+			b.ReportMetric(o.rate, "req/s")
+			b.ReportMetric(o.rate/m.rate, "of-minimal")
+			b.ReportMetric(o.p99, "p99-ms")
+			b.ReportMetric(o.p99/m.p99, "p99-of-minimal")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+func benchTopic(b *testing.B) string {
+	b.Helper()
+	client, err := broker.NewClient(broker.Config{Brokers: brokers(b), ClientID: "leadlog-bench"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(client.Close)
+	spec := broker.Submissions()
+	spec.Topic = "phone-submitted-bench-" + uuid.NewString()
+	if _, err := broker.Create(b.Context(), client, spec, false); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _, _ = kadm.NewClient(client).DeleteTopics(context.Background(), spec.Topic) })
+	return spec.Topic
+}
+
+func startEdge(b *testing.B, topic, redis string) string {
+	b.Helper()
+	ln := listen(b)
+	run(b, func(ctx context.Context) error {
+		return server.Run(ctx, server.Config{
+			Brokers: brokers(b), Topic: topic, RedisURL: redis, RateLimit: 1 << 30, Public: ln, Log: slog.New(slog.DiscardHandler),
+		})
+	})
+	url := "http://" + ln.Addr().String()
+	for {
+		resp, err := http.Get(url + "/readyz") //nolint:noctx // the benchmark's own server
+		if err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return url
+			}
+		}
+		if b.Context().Err() != nil {
+			b.Fatal("the edge did not become ready")
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// startMinimal serves the least that takes a phone and appends it: no checks, no claims, no limits.
+func startMinimal(b *testing.B, topic string) string {
+	b.Helper()
+	client, err := broker.NewClient(broker.Config{Brokers: brokers(b), ClientID: "leadlog-bench"},
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerLinger(kafkalog.DefaultLinger), kgo.ProducerBatchCompression(kgo.Lz4Compression()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(client.Close)
+	router := httprouter.New()
+	router.POST("/api/submit", func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+		var body struct{ Phone string }
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		id := uuid.Must(uuid.NewV7())
+		record, _ := events.Encode(&events.Event{
+			RecordID: id, EventID: id, Claimed: time.Now(), Source: "/leadlog/ingest",
+			Submission: events.Submission{Phone: body.Phone, IP: "127.0.0.1", Path: "/api/submit", Device: "other"},
+		})
+		if err := client.ProduceSync(context.Background(), broker.ToKafka(topic, &record)).FirstErr(); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = fmt.Fprintf(w, `{"ok":true,"queued":true,"duplicate":false,"id":%q}`, id)
+	})
+	ln := listen(b)
+	run(b, func(ctx context.Context) error {
+		s := &http.Server{Handler: router, ReadHeaderTimeout: time.Second}
+		context.AfterFunc(ctx, func() { _ = s.Close() })
+		if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	return "http://" + ln.Addr().String()
+}
+
+func listen(b *testing.B) net.Listener {
+	b.Helper()
+	var lc net.ListenConfig
+	ln, err := lc.Listen(b.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return ln
+}
+
+// run runs something until the benchmark ends.
+func run(b *testing.B, do func(context.Context) error) {
+	b.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var group errgroup.Group
+	group.Go(func() error { return do(ctx) })
+	b.Cleanup(func() {
+		cancel()
+		if err := group.Wait(); err != nil {
+			b.Error(err)
+		}
+	})
+}
+
+// load is what wrk measured: requests a second, and the 99th percentile in ms.
+type load struct{ rate, p99 float64 }
+
+func wrk(b *testing.B, url, script string, connections int) load {
+	b.Helper()
+	out, err := exec.CommandContext(b.Context(), "wrk", "-t1", "-c", strconv.Itoa(connections), "-d", strconv.Itoa(edgeSeconds),
+		"--latency", "-s", script, url).CombinedOutput()
+	if err != nil {
+		b.Fatalf("wrk: %v\n%s", err, out)
+	}
+	if bad := regexp.MustCompile(`Non-2xx.*|Socket errors.*`).Find(out); bad != nil {
+		b.Fatalf("%s: %s", url, bad)
+	}
+	rate := regexp.MustCompile(`Requests/sec:\s+([\d.]+)`).FindSubmatch(out)
+	p99 := regexp.MustCompile(`99%\s+([\d.]+)(us|ms|s)`).FindSubmatch(out)
+	if rate == nil || p99 == nil {
+		b.Fatalf("wrk printed\n%s", out)
+	}
+	unit := map[string]float64{"us": 0.001, "ms": 1, "s": 1000}[string(p99[2])]
+	return load{number(b, rate[1]), number(b, p99[1]) * unit}
+}
+
+func number(b *testing.B, text []byte) float64 {
+	b.Helper()
+	n, err := strconv.ParseFloat(string(text), 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+func median(loads []load) load {
+	pick := func(of func(load) float64) float64 {
+		values := make([]float64, len(loads))
+		for i, l := range loads {
+			values[i] = of(l)
+		}
+		slices.Sort(values)
+		return values[len(values)/2]
+	}
+	return load{pick(func(l load) float64 { return l.rate }), pick(func(l load) float64 { return l.p99 })}
+}
