@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,13 +28,11 @@ import (
 	"leadlog/ops/stack/localpg/pgtest"
 	"leadlog/projectors/catalog"
 	"leadlog/projectors/mongostore/mongotest"
+	"leadlog/projectors/redisstore/redistest"
 	"leadlog/projectors/runner"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
-
-// redisDatabase is this package's own: what is in it is removed.
-const redisDatabase = 9
 
 // world is the services with nothing of ours in them but the topics and the tables, and our programs, built.
 type world struct {
@@ -64,17 +63,12 @@ func newWorld(t *testing.T) *world {
 	w.anew()
 
 	db := mongotest.New(t)
-	options, err := redis.ParseURL(os.Getenv("REDIS_URL"))
-	w.check(err)
-	options.DB = redisDatabase
-	w.redis = redis.NewClient(options)
-	t.Cleanup(func() { _ = w.redis.Close() })
-	w.check(w.redis.FlushDB(t.Context()).Err())
+	w.redis = redistest.Real(t)
 	w.mongo = db
 	urls := catalog.URLs{
 		Database: pgtest.New(t),
 		Mongo:    withPath(t, os.Getenv("MONGODB_URI"), db.Name()),
-		Redis:    withPath(t, os.Getenv("REDIS_URL"), fmt.Sprint(redisDatabase)),
+		Redis:    withPath(t, os.Getenv("REDIS_URL"), fmt.Sprint(w.redis.Options().DB)),
 	}
 	w.stores = &catalog.Stores{URLs: urls, Application: "leadlog-e2e", Connections: 4}
 	t.Cleanup(w.stores.Close)
@@ -101,13 +95,13 @@ func (w *world) anew() {
 		w.check(err)
 	}
 	for _, entry := range catalog.All() {
-		resp, err := admin.DeleteGroup(ctx, runner.Group(entry.Name))
-		if err == nil {
-			err = resp.Err
-		}
-		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-			w.Fatalf("group of %s: %v", entry.Name, err)
-		}
+		w.await("group of "+entry.Name+" removed", func() bool { // members that were killed keep it for their session timeout
+			resp, err := admin.DeleteGroup(ctx, runner.Group(entry.Name))
+			if err == nil {
+				err = resp.Err
+			}
+			return err == nil || errors.Is(err, kerr.GroupIDNotFound)
+		})
 	}
 }
 
@@ -136,7 +130,7 @@ type process struct {
 	done chan struct{}
 }
 
-// spawn starts a program with more variables than the world's. It is killed at the end of the test.
+// spawn starts a program with more variables than the world's. It is ended with the test.
 func (w *world) spawn(program string, env ...string) *process {
 	w.Helper()
 	cmd := exec.Command(filepath.Join(w.bin, program))
@@ -151,7 +145,7 @@ func (w *world) spawn(program string, env ...string) *process {
 		close(p.done)
 	}()
 	w.Cleanup(func() {
-		p.kill()
+		p.end(w.T)
 		if w.Failed() {
 			text, _ := os.ReadFile(log.Name())
 			w.Logf("%s:\n%.4000s", program, text)
@@ -159,6 +153,18 @@ func (w *world) spawn(program string, env ...string) *process {
 		_ = log.Close()
 	})
 	return p
+}
+
+// end asks a program to end, and sees that it does in time.
+func (p *process) end(t *testing.T) {
+	t.Helper()
+	_ = p.Process.Signal(syscall.SIGTERM) // it may have been killed already
+	select {
+	case <-p.done:
+	case <-time.After(15 * time.Second):
+		t.Errorf("%s did not end within 15 s of SIGTERM", p.Path)
+		p.kill()
+	}
 }
 
 func (p *process) kill() {

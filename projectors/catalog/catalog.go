@@ -9,9 +9,11 @@ import (
 
 	"leadlog/ops/flags"
 	"leadlog/projectors/audit"
+	"leadlog/projectors/dedup"
 	"leadlog/projectors/leads"
 	"leadlog/projectors/mongostore"
 	"leadlog/projectors/pgstore"
+	"leadlog/projectors/redisstore"
 	"leadlog/projectors/view"
 )
 
@@ -38,6 +40,12 @@ func All() []Entry {
 			Has:     func(u URLs) bool { return u.Mongo != "" || u.Database != "" },
 			Migrate: migrateAudit,
 			Open:    openAudit,
+		},
+		{
+			Name: dedup.Name, Needs: "REDIS_URL",
+			Has:     func(u URLs) bool { return u.Redis != "" },
+			Migrate: func(context.Context, *Stores) error { return nil }, // keys need no tables
+			Open:    openDedup,
 		},
 	}
 }
@@ -79,6 +87,14 @@ func openAudit(ctx context.Context, s *Stores) (view.View, error) {
 		return nil, err
 	}
 	return view.Bind(mongostore.New(db), audit.NewMongo(db), 0), nil
+}
+
+func openDedup(_ context.Context, s *Stores) (view.View, error) {
+	client, err := s.Redis()
+	if err != nil {
+		return nil, err
+	}
+	return view.Bind(redisstore.New(client), dedup.New(client), dedup.Reach), nil
 }
 
 // Pick returns the entries with these names; none named means all. Its error is a usage error that lists the names there

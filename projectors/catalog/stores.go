@@ -6,10 +6,12 @@ import (
 	"sync"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"leadlog/projectors/mongostore"
 	"leadlog/projectors/pgstore"
+	"leadlog/projectors/redisstore"
 )
 
 // URLs say where the stores are. An empty one means that there is none.
@@ -31,6 +33,7 @@ type Stores struct {
 	postgres *pgxpool.Pool
 	months   *pgxpool.Pool
 	mongo    *mongo.Database
+	redis    *redis.Client
 	closers  []func()
 }
 
@@ -75,6 +78,22 @@ func (s *Stores) Mongo(ctx context.Context) (*mongo.Database, error) {
 	return db, nil
 }
 
+// Redis returns the client.
+func (s *Stores) Redis() (*redis.Client, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.redis != nil {
+		return s.redis, nil
+	}
+	client, err := redisstore.Open(s.URLs.Redis, s.Application)
+	if err != nil {
+		return nil, err
+	}
+	s.redis = client
+	s.closers = append(s.closers, func() { _ = client.Close() }) // nothing is left to lose
+	return client, nil
+}
+
 // Reach tries each store that is given, once. An error means that a store answered and will not let us in, whatever we do:
 // it names the variable to look at. A store that is away is no error: whoever uses it waits.
 func (s *Stores) Reach(ctx context.Context) error {
@@ -96,6 +115,15 @@ func (s *Stores) Reach(ctx context.Context) error {
 			return fmt.Errorf("MONGODB_URI: MongoDB refuses us: %w", err)
 		}
 	}
+	if s.URLs.Redis != "" {
+		client, err := s.Redis()
+		if err != nil {
+			return err
+		}
+		if err := client.Ping(ctx).Err(); redisstore.Refused(err) {
+			return fmt.Errorf("REDIS_URL: Redis refuses us: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -106,5 +134,5 @@ func (s *Stores) Close() {
 	for _, closeIt := range s.closers {
 		closeIt()
 	}
-	s.closers, s.postgres, s.months, s.mongo = nil, nil, nil, nil
+	s.closers, s.postgres, s.months, s.mongo, s.redis = nil, nil, nil, nil, nil
 }

@@ -2,18 +2,22 @@ package viewtest
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"leadlog/ops/stack/localpg/pgtest"
 	"leadlog/projectors/audit"
+	"leadlog/projectors/dedup"
 	"leadlog/projectors/leads"
 	"leadlog/projectors/mongostore"
 	"leadlog/projectors/mongostore/mongotest"
 	"leadlog/projectors/pgstore"
+	"leadlog/projectors/redisstore"
 	"leadlog/projectors/view"
 )
 
@@ -57,6 +61,23 @@ func AuditOnMongo(t *testing.T) Subject {
 			_, err := positions.DeleteOne(ctx, bson.M{"_id": s.String()})
 			return err
 		},
+	}
+}
+
+// Dedup is the dedup view on an empty Redis.
+func Dedup(client *redis.Client) Subject {
+	projection := dedup.New(client)
+	key := func(s view.Stream) string {
+		return fmt.Sprintf("leadlog:position:%s:%s:%d", s.Projection, s.Topic, s.Partition)
+	}
+	return Subject{
+		View: view.Bind(redisstore.New(client), projection, dedup.Reach),
+		Rows: projection.Rows,
+		SetHold: func(ctx context.Context, s view.Stream, hold bool) error {
+			return client.HSet(ctx, key(s), "hold", hold).Err()
+		},
+		RemovePosition: func(ctx context.Context, s view.Stream) error { return client.Del(ctx, key(s)).Err() },
+		InPlace:        true,
 	}
 }
 
