@@ -88,19 +88,8 @@ func startEdge(b *testing.B, topic, redis string) string {
 		})
 	})
 	url := "http://" + ln.Addr().String()
-	for {
-		resp, err := http.Get(url + "/readyz") //nolint:noctx // the benchmark's own server
-		if err == nil {
-			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return url
-			}
-		}
-		if b.Context().Err() != nil {
-			b.Fatal("the edge did not become ready")
-		}
-		<-time.After(20 * time.Millisecond)
-	}
+	awaitReady(b, url)
+	return url
 }
 
 // startMinimal serves the least that takes a phone and appends it: no checks, no claims, no limits.

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -9,7 +10,7 @@ import (
 
 // maxInboxBytes is how much of a partition may wait for its worker. Above it the reader stops fetching that partition, and
 // no other: one hot phone must not hold up eleven partitions.
-const maxInboxBytes = 2 << 20
+const maxInboxBytes = 768 << 10
 
 // inbox holds what was read of one partition and not yet taken by its worker.
 type inbox struct {
@@ -44,40 +45,43 @@ func (in *inbox) put(records []*kgo.Record, end int64, err error) (full bool) {
 	return in.bytes >= maxInboxBytes
 }
 
-// take waits for records and returns at most most of them, with the partition's end as last seen. It returns early when
-// stale is closed or ctx ends. An error of the reader comes after all records that were read before it.
-func (in *inbox) take(ctx context.Context, stale <-chan struct{}, most int) (records []*kgo.Record, end int64, err error) {
+// wait returns how many records there are, once there are any. It returns early when stale is closed or ctx ends. An error of
+// the reader comes after all records that were read before it.
+func (in *inbox) wait(ctx context.Context, stale <-chan struct{}) (n int, err error) {
 	for {
-		records, end, err = in.grab(most)
-		if len(records) > 0 || err != nil {
-			return records, end, err
+		if n, err = in.state(); n > 0 || err != nil {
+			return n, err
 		}
 		select {
 		case <-in.arrived:
 		case <-stale:
-			return nil, end, errStale
+			return 0, errStale
 		case <-ctx.Done():
-			return nil, end, context.Cause(ctx)
+			return 0, context.Cause(ctx)
 		}
 	}
 }
 
-func (in *inbox) grab(most int) ([]*kgo.Record, int64, error) {
+func (in *inbox) state() (n int, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if len(in.records) == 0 {
-		return nil, in.end, in.err
+	if n = len(in.records); n > 0 {
+		return n, nil
 	}
+	return 0, in.err
+}
+
+// take returns at most most records, and the partition's end as last seen.
+func (in *inbox) take(most int) (records []*kgo.Record, end int64) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	n := min(most, len(in.records))
-	taken := in.records[:n:n]
-	in.records = in.records[n:]
-	if len(in.records) == 0 {
-		in.records = nil // let the array go with what was taken
-	}
+	taken := slices.Clone(in.records[:n])
+	in.records = slices.Delete(in.records, 0, n) // clears what it moves away from: a record pins the batch it came in
 	for _, r := range taken {
 		in.bytes -= sizeOf(r)
 	}
-	return taken, in.end, nil
+	return taken, in.end
 }
 
 // full says whether the inbox still holds too much to fetch more.

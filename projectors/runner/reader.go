@@ -32,9 +32,9 @@ func newReader(cfg Config) (*reader, error) {
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		// A broker answers one request of a connection at a time: a seek waits for the fetch before it, at most so long.
 		kgo.FetchMaxWait(250*time.Millisecond),
-		// Compressed; in memory it is several times as much, once for each broker.
-		kgo.FetchMaxBytes(2<<20),
-		kgo.FetchMaxPartitionBytes(512<<10),
+		// Compressed, and for each broker; in memory it is several times as much.
+		kgo.FetchMaxBytes(512<<10),
+		kgo.FetchMaxPartitionBytes(128<<10),
 		kgo.FetchIsolationLevel(kgo.ReadUncommitted()),
 	)
 	if err != nil {

@@ -78,27 +78,34 @@ func (w *worker) session(ctx context.Context) error {
 	}
 	w.board.show(w, Running, "")
 	for {
-		records, end, err := w.inbox.take(ctx, stale, w.cfg.BatchSize)
+		n, err := w.inbox.wait(ctx, stale)
 		if err != nil {
 			return w.readError(err)
 		}
-		if !w.inbox.full() {
-			w.reader.resume(w.stream.Partition)
-		}
-		if at, err = w.apply(ctx, at, records, end); err != nil {
+		if at, err = w.advance(ctx, at, n >= bigBatch); err != nil {
 			return err
 		}
 	}
 }
 
-// apply carries one batch over: poison is parked first, then the rest and the position move together.
-func (w *worker) apply(ctx context.Context, at view.Position, records []*kgo.Record, end int64) (view.Position, error) {
-	if len(records) >= bigBatch {
+// advance carries what has arrived over. A backlog waits for its turn before anything is taken: what workers hold in their
+// hands while they wait would be most of the memory of the process.
+func (w *worker) advance(ctx context.Context, at view.Position, big bool) (view.Position, error) {
+	if big {
 		if err := w.slots.Acquire(ctx, 1); err != nil {
 			return at, err
 		}
 		defer w.slots.Release(1)
 	}
+	records, end := w.inbox.take(w.cfg.BatchSize)
+	if !w.inbox.full() {
+		w.reader.resume(w.stream.Partition)
+	}
+	return w.apply(ctx, at, records, end)
+}
+
+// apply carries one batch over: poison is parked first, then the rest and the position move together.
+func (w *worker) apply(ctx context.Context, at view.Position, records []*kgo.Record, end int64) (view.Position, error) {
 	batch, poison := decode(records)
 	if err := w.park(ctx, poison); err != nil {
 		return at, err
