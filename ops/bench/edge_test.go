@@ -82,7 +82,7 @@ func benchTopic(b *testing.B) string {
 func startEdge(b *testing.B, topic, redis string) string {
 	b.Helper()
 	ln := listen(b)
-	run(b, func(ctx context.Context) error {
+	background(b, func(ctx context.Context) error {
 		return server.Run(ctx, server.Config{
 			Brokers: brokers(b), Topic: topic, RedisURL: redis, RateLimit: 1 << 30, Public: ln, Log: slog.New(slog.DiscardHandler),
 		})
@@ -123,7 +123,7 @@ func startMinimal(b *testing.B, topic string) string {
 		_, _ = fmt.Fprintf(w, `{"ok":true,"queued":true,"duplicate":false,"id":%q}`, id)
 	})
 	ln := listen(b)
-	run(b, func(ctx context.Context) error {
+	background(b, func(ctx context.Context) error {
 		s := &http.Server{Handler: router, ReadHeaderTimeout: time.Second}
 		context.AfterFunc(ctx, func() { _ = s.Close() })
 		if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
@@ -144,8 +144,8 @@ func listen(b *testing.B) net.Listener {
 	return ln
 }
 
-// run runs something until the benchmark ends.
-func run(b *testing.B, do func(context.Context) error) {
+// background runs something until the benchmark ends.
+func background(b *testing.B, do func(context.Context) error) {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var group errgroup.Group

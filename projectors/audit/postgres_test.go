@@ -98,9 +98,9 @@ func TestPostgresViewIsIndexed(t *testing.T) {
 		if err := tx.QueryRow(t.Context(), `explain (format json) `+ask).Scan(&plan); err != nil {
 			t.Fatal(err)
 		}
-		top := plan[0]["Plan"].(map[string]any) //nolint:errcheck,forcetypeassert // PostgreSQL's own format
+		top := plan[0]["Plan"].(map[string]any)
 		if top["Node Type"] == "Limit" {
-			top = top["Plans"].([]any)[0].(map[string]any) //nolint:errcheck,forcetypeassert // PostgreSQL's own format
+			top = top["Plans"].([]any)[0].(map[string]any)
 		}
 		if diff := cmp.Diff("Index Scan", top["Node Type"]); diff != "" && top["Node Type"] != "Bitmap Heap Scan" {
 			t.Errorf("%s\nis answered by %v", ask, top)

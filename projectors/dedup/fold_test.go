@@ -47,7 +47,7 @@ func TestAnyCutGivesTheSameKeys(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, client *redis.Client) {
 		for seed := range uint64(8) {
-			random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test's log
+			random := rand.New(rand.NewPCG(seed, 1))
 			log := randomLog(random, 120)
 			f := start(t, client)
 			for i := range log {
@@ -77,7 +77,7 @@ func TestFoldedAgainInPlace(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, client *redis.Client) {
 		for seed := range uint64(8) {
-			random := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a test's log
+			random := rand.New(rand.NewPCG(seed, 2))
 			log := randomLog(random, 120)
 			f := start(t, client)
 			f.inBatches(random, log, 0)

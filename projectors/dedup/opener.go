@@ -41,7 +41,7 @@ func parseOpener(text string) (o opener, err error) {
 	}
 	ms, err := strconv.ParseInt(parts[0], 10, 64)
 	if err != nil {
-		return o, fmt.Errorf("T: %w", err)
+		return o, fmt.Errorf("time: %w", err)
 	}
 	o.Time = time.UnixMilli(ms).UTC()
 	if o.eventID, err = uuid.Parse(parts[1]); err != nil {

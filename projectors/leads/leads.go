@@ -90,14 +90,38 @@ func insert(ctx context.Context, tx pgx.Tx, batch []events.Event) error {
 			rows = append(rows, &batch[i])
 		}
 	}
-	if len(rows) == 0 {
-		return nil
+	if len(rows) < fewRows {
+		return insertFew(ctx, tx, rows)
 	}
 	_, err = tx.CopyFrom(ctx, pgx.Identifier{schema, "landing_phone"}, columns(), pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
 		return values(rows[i])
 	}))
 	if err != nil {
 		return fmt.Errorf("copy %d leads: %w", len(rows), err)
+	}
+	return nil
+}
+
+// fewRows is the number of rows from which on COPY, which takes some round trips to begin, is the faster way.
+const fewRows = 32
+
+// insertFew adds rows in one round trip: a lone lead should be there at once.
+func insertFew(ctx context.Context, tx pgx.Tx, rows []*events.Event) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	batch := &pgx.Batch{}
+	for _, e := range rows {
+		args, err := values(e)
+		if err != nil {
+			return err
+		}
+		batch.Queue(`insert into leads_v1.landing_phone
+			(id, phone, created_at, record_id, event_id, log_partition, log_offset, page, referrer, campaign, variant, device)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, args...)
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("insert %d leads: %w", len(rows), err)
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func TestNobodyListens(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := l.Addr().String()
-	l.Close() //nolint:errcheck // nobody listens there now
+	l.Close()
 	db, err := mongostore.Open(t.Context(), "mongodb://"+addr, "leadlog-test")
 	if err != nil {
 		t.Fatal(err)
