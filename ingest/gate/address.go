@@ -1,0 +1,108 @@
+package gate
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Proxies are the peers whose X-Forwarded-For is believed.
+type Proxies []netip.Prefix
+
+// ParseProxies reads the value of TRUSTED_PROXIES: addresses and networks (CIDR), separated by commas.
+func ParseProxies(list string) (Proxies, error) {
+	var proxies Proxies
+	for _, text := range strings.Split(list, ",") {
+		text = strings.TrimSpace(text)
+		if text == "" {
+			continue
+		}
+		prefix, err := parsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("TRUSTED_PROXIES: %q is neither an address nor a network such as 10.0.0.0/8", text)
+		}
+		proxies = append(proxies, prefix)
+	}
+	return proxies, nil
+}
+
+func parsePrefix(text string) (netip.Prefix, error) {
+	if prefix, err := netip.ParsePrefix(text); err == nil {
+		if prefix.Addr().Is4In6() && prefix.Bits() >= 96 {
+			prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
+		}
+		return prefix.Masked(), nil
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	addr = plain(addr)
+	return netip.PrefixFrom(addr, addr.BitLen()), nil
+}
+
+// Client returns the address that a request came from. peer is the connection's other end (host:port); forwarded are all
+// lines of X-Forwarded-For.
+//
+// The lines are one list, read from the right: each proxy appends who spoke to it, so an entry may be believed only when
+// all entries to its right, and the peer, are proxies of ours. What is left of the first stranger is what the stranger says.
+// An entry that is no address ends the search: the last good address counts.
+func (p Proxies) Client(peer string, forwarded []string) netip.Addr {
+	client := parsePeer(peer)
+	if len(p) == 0 || len(forwarded) == 0 {
+		return client
+	}
+	entries := strings.Split(strings.Join(forwarded, ","), ",")
+	for i := len(entries) - 1; i >= 0 && p.trusts(client); i-- {
+		addr, ok := parseEntry(strings.TrimSpace(entries[i]))
+		if !ok {
+			break
+		}
+		client = addr
+	}
+	return client
+}
+
+func (p Proxies) trusts(addr netip.Addr) bool {
+	for _, prefix := range p {
+		if prefix.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// parsePeer reads a connection's address. One that is none (a listener that is no socket) becomes the unspecified address.
+func parsePeer(peer string) netip.Addr {
+	if addr, ok := parseEntry(peer); ok {
+		return addr
+	}
+	return netip.IPv4Unspecified()
+}
+
+// parseEntry reads an address with or without a port: some load balancers add one.
+func parseEntry(text string) (netip.Addr, bool) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return plain(addr), true
+	}
+	if both, err := netip.ParseAddrPort(text); err == nil {
+		return plain(both.Addr()), true
+	}
+	return netip.Addr{}, false
+}
+
+// plain drops what makes two spellings of one address: the zone, and IPv4 dressed as IPv6.
+func plain(addr netip.Addr) netip.Addr { return addr.WithZone("").Unmap() }
+
+// throttleKey is what a client is counted by: the address, or of an IPv6 address its /64, since a household has 2^64 of them.
+func throttleKey(client netip.Addr) string {
+	const prefix = "throttle:submit_ip:"
+	if client.Is4() {
+		return prefix + client.String()
+	}
+	network, err := client.Prefix(64)
+	if err != nil {
+		return prefix + client.String()
+	}
+	return prefix + network.String()
+}

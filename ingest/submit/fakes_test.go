@@ -1,0 +1,115 @@
+package submit
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"leadlog/events"
+	"leadlog/ingest/gate"
+	"leadlog/ingest/page"
+)
+
+// world is what stands behind the endpoint, with a diary of what was asked of it, in order.
+type world struct {
+	diary     []string
+	appended  []events.Record
+	notReady  error
+	appendErr error
+	admission gate.Admission
+	appending func() // called while an append is on its way
+}
+
+func (w *world) Writable() error { return w.notReady }
+
+func (w *world) Append(r *events.Record) error {
+	w.diary = append(w.diary, "append")
+	w.appended = append(w.appended, *r)
+	if w.appending != nil {
+		w.appending()
+	}
+	return w.appendErr
+}
+
+func (w *world) Admit(_ netip.Addr, _ string, _ uuid.UUID) gate.Admission {
+	w.diary = append(w.diary, "admit")
+	return w.admission
+}
+
+func (w *world) Release(string, uuid.UUID) { w.diary = append(w.diary, "release") }
+
+// event returns the one event that was appended, decoded.
+func (w *world) event(t *testing.T) events.Event {
+	t.Helper()
+	if len(w.appended) != 1 {
+		t.Fatalf("%d events were appended, want one", len(w.appended))
+	}
+	return decode(t, w.appended[0])
+}
+
+func decode(t *testing.T, r events.Record) events.Event {
+	t.Helper()
+	r.Time = r.Time.AddDate(2025, 0, 0)
+	e, err := events.Decode(&r)
+	if err != nil {
+		t.Fatalf("the endpoint appended poison: %v\n%s", err, r.Value)
+	}
+	return e
+}
+
+// endpoint is a handler in a world of its own.
+type endpoint struct {
+	*Handler
+	world *world
+	logs  *bytes.Buffer
+}
+
+func newEndpoint(t *testing.T, change ...func(*Config)) endpoint {
+	t.Helper()
+	pages, err := page.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := endpoint{world: &world{admission: gate.Admission{Claimed: true}}, logs: &bytes.Buffer{}}
+	cfg := Config{
+		Log: e.world, Gate: e.world, Pages: pages, Source: "/test", Registry: prometheus.NewRegistry(),
+		Logger: slog.New(slog.NewJSONHandler(e.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	if e.Handler, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func (e endpoint) send(r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	e.ServeHTTP(w, r)
+	return w
+}
+
+const (
+	asJSON = "application/json"
+	asForm = "application/x-www-form-urlencoded"
+)
+
+// post is a request as a client at 192.0.2.1 sends it. headers are name, value, name, value…
+func post(contentType, body string, headers ...string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/api/submit", strings.NewReader(body))
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	return r
+}

@@ -1,0 +1,152 @@
+package submit
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"leadlog/events"
+	"leadlog/ingest/gate"
+	"leadlog/ingest/kafkalog"
+	"leadlog/ingest/page"
+)
+
+// Log is what the endpoint needs of the log; kafkalog.Log is one. Append returns nil only for an ack.
+type Log interface {
+	Writable() error
+	Append(record *events.Record) error
+}
+
+// Gate is what the endpoint needs of claims and throttles; gate.Gate is one.
+type Gate interface {
+	Admit(client netip.Addr, phone string, receipt uuid.UUID) gate.Admission
+	Release(phone string, receipt uuid.UUID)
+}
+
+// Config is what the endpoint is made of. All but PhoneRegion, Proxies and Origins must be set.
+type Config struct {
+	Log   Log
+	Gate  Gate
+	Pages *page.Pages
+	// Source is the ce_source of every event: which edge took it.
+	Source string
+	// PhoneRegion is the region that numbers are read with, such as IR; empty for none.
+	PhoneRegion string
+	// Proxies are the peers whose X-Forwarded-For is believed.
+	Proxies gate.Proxies
+	// Origins are the other sites that may post; see ParseOrigins. The zero value allows none.
+	Origins  Origins
+	Registry prometheus.Registerer
+	Logger   *slog.Logger
+}
+
+// Validate reports what is missing or can't be meant.
+func (c Config) Validate() error {
+	if c.Log == nil || c.Gate == nil || c.Pages == nil || c.Source == "" || c.Registry == nil || c.Logger == nil {
+		return errors.New("submit: Log, Gate, Pages, Source, Registry and Logger must be set")
+	}
+	return events.CheckRegion(c.PhoneRegion)
+}
+
+// Handler serves POST /api/submit.
+type Handler struct {
+	cfg     Config
+	metrics *metrics
+}
+
+// New returns the endpoint.
+func New(cfg Config) (*Handler, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Origins.protection == nil {
+		cfg.Origins.protection = http.NewCrossOriginProtection()
+	}
+	m, err := newMetrics(cfg.Registry)
+	if err != nil {
+		return nil, err
+	}
+	return &Handler{cfg: cfg, metrics: m}, nil
+}
+
+// ServeHTTP takes one submission. What a client does meanwhile, such as hanging up, changes nothing: see kafkalog.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	started := time.Now()
+	h.cfg.Origins.share(w.Header(), r)
+	s := &submission{}
+	browser, err := h.read(s, w, r)
+	if err == nil {
+		err = h.validate(s, r)
+	}
+	if err == nil {
+		err = h.keep(s)
+	}
+	status, code := h.answer(w, r, s, browser, err)
+	h.metrics.answered(started, status, code, s.duplicate)
+	h.log(r, s, status, code, err)
+}
+
+// read applies the limits and parses the body. browser says that the client is one which shows HTML.
+func (h *Handler) read(s *submission, w http.ResponseWriter, r *http.Request) (browser bool, err error) {
+	kind, err := kindOf(r.Header)
+	if err != nil {
+		return false, err
+	}
+	browser = kind == formBody && !page.WantsJSON(r)
+	if err := h.cfg.Origins.check(r); err != nil {
+		return browser, err
+	}
+	if err := checkQuery(r.URL.RawQuery); err != nil {
+		return browser, err
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return browser, err
+	}
+	if kind == formBody {
+		s.input, err = parseForm(string(body))
+	} else {
+		s.input, err = parseJSON(body)
+	}
+	if err == nil {
+		fillFromReferer(&s.input, r)
+	}
+	return browser, err
+}
+
+// keep claims and appends. The append happens whatever the claim says: a duplicate is an event too, and the log decides.
+//
+// A claim is given back only when the record is definitely not in the log, and only by the submission that made it. With an
+// unknown outcome it stays: the record may be there, and then the next one of this phone is a duplicate.
+func (h *Handler) keep(s *submission) error {
+	if err := h.cfg.Log.Writable(); err != nil {
+		return err
+	}
+	admission := h.cfg.Gate.Admit(s.client, s.event.Phone, s.event.EventID)
+	if admission.Limited > 0 {
+		return limitedError{admission.Limited}
+	}
+	err := h.cfg.Log.Append(&s.record)
+	if admission.Claimed && kafkalog.Definite(err) {
+		h.cfg.Gate.Release(s.event.Phone, s.event.EventID)
+	}
+	s.duplicate = admission.Duplicate
+	return err
+}
+
+// log tells of every attempt at debug level, and of our own mistakes always.
+func (h *Handler) log(r *http.Request, s *submission, status int, code string, err error) {
+	ctx := r.Context()
+	if status == http.StatusInternalServerError {
+		h.cfg.Logger.ErrorContext(ctx, "submission failed inside the edge", "event_id", s.event.EventID, "err", err)
+	}
+	if h.cfg.Logger.Enabled(ctx, slog.LevelDebug) {
+		h.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "submission", slog.String("event_id", s.event.EventID.String()),
+			slog.Int("status", status), slog.String("code", code), slog.Bool("duplicate", s.duplicate))
+	}
+}
