@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"leadlog/events"
+	"leadlog/ops/control"
+)
+
+type dlqVerbs struct {
+	List dlqListVerb `cmd:"" help:"The dead letters that are open."`
+	Show dlqShowVerb `cmd:"" help:"One dead letter, with its headers and value."`
+}
+
+type dlqListVerb struct {
+	asking
+	shown
+	private
+
+	Projection string `placeholder:"NAME" noenv:"" help:"Only those of one view."`
+}
+
+// Help implements kong.HelpProvider.
+func (dlqListVerb) Help() string {
+	return `A record that can't be decoded is parked by each view that meets it. A letter is closed, and not listed any more, once its record has been applied after all.
+
+Examples:
+
+  ops dlq list
+
+  ops dlq list --projection leads -o csv`
+}
+
+// Run lists the dead letters in the order in which they were parked.
+func (v *dlqListVerb) Run(ctx context.Context, p *process) error {
+	return v.with(ctx, p, func(ctx context.Context, system *control.System) error {
+		letters, err := system.Letters(ctx, v.Projection)
+		if err != nil {
+			return err
+		}
+		s := sheet{columns: []string{"n", "key", "time", "partition", "offset", "record_key", "error"}}
+		for _, l := range letters {
+			s.add(l.Number, l.Key, l.Parked, known(int64(l.Partition)), known(l.Offset), v.recordKey(l), l.Error)
+		}
+		if len(letters) == 0 {
+			p.note("no dead letters")
+		}
+		return v.show(p.stdout, s)
+	})
+}
+
+type dlqShowVerb struct {
+	asking
+	shown
+	private
+
+	Letter string `arg:"" name:"key" help:"Its key, such as leads/phone-submitted/3/42, or its N in the list."`
+}
+
+// Help implements kong.HelpProvider.
+func (dlqShowVerb) Help() string {
+	return `Digits of the value, and of headers that are not leadlog's own, are shown as *, unless --show-pii is given: any of them may be part of a phone.
+
+Examples:
+
+  ops dlq show leads/phone-submitted/3/42
+
+  ops dlq show 7 --show-pii -o json`
+}
+
+// Run shows one dead letter.
+func (v *dlqShowVerb) Run(ctx context.Context, p *process) error {
+	return v.with(ctx, p, func(ctx context.Context, system *control.System) error {
+		l, err := system.Letter(ctx, v.Letter)
+		if err != nil {
+			return err
+		}
+		return v.show(p.stdout, v.letter(l).turned(v.Output))
+	})
+}
+
+func (v private) letter(l control.Letter) sheet {
+	headers := make(map[string]string, len(l.Headers))
+	for _, h := range l.Headers {
+		headers[h.Key] = v.header(h)
+	}
+	s := sheet{columns: []string{
+		"n", "key", "time", "projection", "topic", "partition", "offset", "record_key", "error", "headers", "value",
+	}}
+	s.add(l.Number, l.Key, l.Parked, l.Projection, l.Topic, known(int64(l.Partition)), known(l.Offset), v.recordKey(l), l.Error,
+		headers, v.text(printable(string(l.Value))))
+	return s
+}
+
+// recordKey is shown as it is when it is an id, as it should be. Anything else may be a phone.
+func (v private) recordKey(l control.Letter) string {
+	return v.unlessID(l.RecordKey)
+}
+
+// header shows an event's own headers as they are, and hides what else somebody may have put there.
+func (v private) header(h events.Header) string {
+	switch h.Key {
+	case "ce_id":
+		return v.unlessID(h.Value)
+	case "ce_specversion", "ce_type", "ce_time", "ce_dataschema", "content-type", "traceparent":
+		return printable(string(h.Value))
+	}
+	return v.text(printable(string(h.Value)))
+}
+
+func (v private) unlessID(value []byte) string {
+	if _, err := uuid.ParseBytes(value); err == nil {
+		return string(value)
+	}
+	return v.text(printable(string(value)))
+}
