@@ -77,8 +77,8 @@ func (p *process) tell(level *slog.LevelVar) stack.Tell {
 		},
 		Demo: func(t stack.Tally) {
 			p.say("demo: %d of %d submissions, %.0f a second; %d of phones sent before, %d failed", t.Sent, t.Of, t.Rate(), t.Again, t.Failed)
-			if t.Done {
-				p.say("demo: done. The views have it all a moment later: see `ops status`, and the commands above.")
+			if t.Done && t.Sent == t.Of {
+				p.say("demo: done. The views have it all a moment later: look with the commands above.")
 			}
 		},
 	}

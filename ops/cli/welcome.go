@@ -31,7 +31,7 @@ See how it does:
 `
 
 const (
-	auditInPostgres = `(. {env}; psql "$DATABASE_URL" -c "select doc from requests order by doc->>'ts' desc limit 10")`
+	auditInPostgres = `(. {env}; psql "$DATABASE_URL" -Atc "select doc from requests order by doc->>'ts' desc limit 10")`
 	auditInMongo    = `(. {env}; mongosh "$MONGODB_URI" --eval 'db.requests.find().sort({ts:-1}).limit(10)')`
 )
 

@@ -80,6 +80,7 @@ func (s *stack) inFolder(ctx context.Context) error {
 	if err := s.listen(); err != nil {
 		return err
 	}
+	s.cfg.Tell.Step("starting Kafka, PostgreSQL and Redis in " + s.folder.path)
 	stores, err := startStores(ctx, s)
 	if err != nil {
 		return err
@@ -113,6 +114,7 @@ func (s *stack) prepare(ctx context.Context, stores *stores) error {
 	if err := s.env.write(s.folder.path); err != nil {
 		return err
 	}
+	s.cfg.Tell.Step("making topics and tables")
 	system, err := control.Open(control.Config{Brokers: s.brokers(), URLs: s.urls(), Dev: true, Log: s.log})
 	if err != nil {
 		return err
@@ -142,6 +144,7 @@ func (s *stack) programs(ctx context.Context) error {
 	for _, e := range entries {
 		parts = append(parts, e.Name)
 	}
+	s.cfg.Tell.Step("starting edge and projectors")
 	s.health = telemetry.NewHealth(parts...)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Run(ctx, s.edge()) })

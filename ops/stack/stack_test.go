@@ -168,7 +168,7 @@ func TestUp(t *testing.T) {
 	again.stop()
 
 	fresh := up(t, Config{DataDir: dir, Reset: true})
-	if len(fresh.steps) == 0 || !strings.HasPrefix(fresh.steps[0], "reset: removing kafka, leadlog.log,") {
+	if !strings.HasPrefix(fresh.steps[0], "reset: removing kafka, leadlog.log,") {
 		t.Errorf("told %q", fresh.steps)
 	}
 	trace, err := fresh.system().Trace(t.Context(), control.Query{ID: first})
