@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 	"go.yaml.in/yaml/v4"
 
@@ -259,5 +260,28 @@ func TestAsyncAPISaysWhatTheContractSays(t *testing.T) {
 	}
 	if found != len(broker.Contract()) {
 		t.Errorf("%d topics of %d are described", found, len(broker.Contract()))
+	}
+}
+
+// The brokers' metadata still names a leader that is gone; only asking it shows.
+func TestALeaderThatIsSilentIsABrokenRule(t *testing.T) {
+	t.Parallel()
+	f, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	c := cluster{connect(t, f.ListenAddrs()), true}
+	spec := c.topic(t)
+	if _, err := broker.Create(t.Context(), c.client, spec, true); err != nil {
+		t.Fatal(err)
+	}
+	f.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+		f.KeepControl()
+		return nil, errors.New("the connection is cut"), true
+	})
+	report, err := broker.Check(t.Context(), c.client, spec, true)
+	if err != nil || report.OK() || !strings.Contains(report.Err().Error(), "partitions whose leader is silent is 12") {
+		t.Fatalf("%v, %v", report.Err(), err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -99,8 +100,27 @@ func Check(ctx context.Context, client *kgo.Client, spec Spec, dev bool) (Report
 		return Report{}, err
 	}
 	report := Report{Topic: spec.Topic, TopicID: topic.ID}
-	report.Findings = append(partitionFindings(spec, topic, dev), settingFindings(spec, settings, dev)...)
+	facts := replicaFacts(spec, topic)
+	facts.silent = silent(ctx, admin, spec)
+	report.Findings = append(partitionFindings(spec, topic, facts, dev), settingFindings(spec, settings, dev)...)
 	return report, nil
+}
+
+// answerWithin is how long a partition's leader may take to say where its log ends.
+const answerWithin = 1500 * time.Millisecond
+
+// silent counts the partitions whose leader does not answer. Metadata can't tell: a broker that has lost the controllers goes
+// on repeating what it knew when two of three brokers were still alive.
+func silent(ctx context.Context, admin *kadm.Client, spec Spec) (n int) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	ends, _ := admin.ListEndOffsets(ctx, spec.Topic) // an error is about some of them: those are missing below
+	for p := range spec.Partitions {
+		if o, ok := ends.Lookup(spec.Topic, p); !ok || o.Err != nil {
+			n++
+		}
+	}
+	return n
 }
 
 func describe(ctx context.Context, admin *kadm.Client, topic string) (map[string]string, error) {
@@ -132,7 +152,7 @@ func settingFindings(spec Spec, got map[string]string, dev bool) []Finding {
 	return findings
 }
 
-func partitionFindings(spec Spec, topic kadm.TopicDetail, dev bool) []Finding {
+func partitionFindings(spec Spec, topic kadm.TopicDetail, facts replicas, dev bool) []Finding {
 	count := Finding{
 		Topic: spec.Topic, Rule: "partitions", Verdict: Kept,
 		Want: strconv.Itoa(int(spec.Partitions)), Got: strconv.Itoa(len(topic.Partitions)),
@@ -144,38 +164,46 @@ func partitionFindings(spec Spec, topic kadm.TopicDetail, dev bool) []Finding {
 	case n > spec.Partitions:
 		count.Verdict = Alarm
 	}
-	replicas, inSync, leaderless := replicaFacts(spec, topic)
 	return []Finding{
 		count,
 		{
-			Topic: spec.Topic, Rule: "replication factor", Want: strconv.Itoa(replicationFactor), Got: strconv.Itoa(replicas),
-			Why: "two brokers must be able to lose power", Verdict: verdict(replicas >= replicationFactor, dev),
+			Topic: spec.Topic, Rule: "replication factor", Want: strconv.Itoa(replicationFactor), Got: strconv.Itoa(facts.copies),
+			Why: "two brokers must be able to lose power", Verdict: verdict(facts.copies >= replicationFactor, dev),
 		},
 		{
-			Topic: spec.Topic, Rule: "partitions without a leader", Want: "0", Got: strconv.Itoa(leaderless),
-			Why: "nothing can be appended there", Verdict: verdict(leaderless == 0, false), Passing: true,
+			Topic: spec.Topic, Rule: "partitions without a leader", Want: "0", Got: strconv.Itoa(facts.leaderless),
+			Why: "nothing can be appended there", Verdict: verdict(facts.leaderless == 0, false), Passing: true,
 		},
 		{
-			Topic: spec.Topic, Rule: "in-sync replicas", Want: "2", Got: strconv.Itoa(inSync),
-			Why: "an ack must mean two brokers", Verdict: verdict(inSync >= 2, dev), Passing: true,
+			Topic: spec.Topic, Rule: "partitions whose leader is silent", Want: "0", Got: strconv.Itoa(facts.silent),
+			Why: "nothing can be appended there", Verdict: verdict(facts.silent == 0, false), Passing: true,
+		},
+		{
+			Topic: spec.Topic, Rule: "in-sync replicas", Want: "2", Got: strconv.Itoa(facts.inSync),
+			Why: "an ack must mean two brokers", Verdict: verdict(facts.inSync >= 2, dev), Passing: true,
 		},
 	}
 }
 
-// replicaFacts returns the lowest replica count and in-sync count of the partitions that matter, and how many have no leader.
-func replicaFacts(spec Spec, topic kadm.TopicDetail) (replicas, inSync, leaderless int) {
-	replicas, inSync = 1<<30, 1<<30
+// replicas is what counts of a topic's partitions: the lowest numbers, and how many are out of work.
+type replicas struct {
+	copies, inSync     int
+	leaderless, silent int
+}
+
+func replicaFacts(spec Spec, topic kadm.TopicDetail) replicas {
+	facts := replicas{copies: 1 << 30, inSync: 1 << 30}
 	for _, p := range topic.Partitions {
 		if p.Partition >= spec.Partitions {
-			continue
+			continue // these stay empty
 		}
-		replicas = min(replicas, len(p.Replicas))
-		inSync = min(inSync, len(p.ISR))
+		facts.copies = min(facts.copies, len(p.Replicas))
+		facts.inSync = min(facts.inSync, len(p.ISR))
 		if p.Leader < 0 {
-			leaderless++
+			facts.leaderless++
 		}
 	}
-	return replicas, inSync, leaderless
+	return facts
 }
 
 func verdict(ok, waived bool) Verdict {

@@ -80,12 +80,12 @@ func post(b *testing.B, url string, during time.Duration) map[string]time.Time {
 	for end := time.Now().Add(during); time.Now().Before(end); <-tick.C {
 		posts.Go(func() {
 			body := fmt.Sprintf(`{"phone":"+98%011d"}`, time.Now().UnixNano()%1e11)
-			resp, err := http.Post(url+"/api/submit", "application/json", bytes.NewBufferString(body)) //nolint:noctx // our own server
+			resp, err := http.Post(url+"/api/submit", "application/json", bytes.NewBufferString(body))
 			if err != nil {
 				b.Error(err)
 				return
 			}
-			defer resp.Body.Close() //nolint:errcheck // it was read
+			defer resp.Body.Close()
 			var answer struct{ ID string }
 			_ = json.NewDecoder(resp.Body).Decode(&answer)
 			mu.Lock()

@@ -123,7 +123,7 @@ func awaitReady(b *testing.B, url string) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for range tick.C {
-		resp, err := http.Get(url + "/readyz") //nolint:noctx // our own server
+		resp, err := http.Get(url + "/readyz")
 		if err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {

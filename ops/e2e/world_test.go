@@ -173,10 +173,10 @@ func (p *process) kill() {
 }
 
 // edge starts an edge and returns its address once it is ready.
-func (w *world) edge(env ...string) (*process, string) {
+func (w *world) edge() (*process, string) {
 	w.Helper()
 	listen, private := freePort(w.T), freePort(w.T)
-	p := w.spawn("ingest", append([]string{"LISTEN=" + listen, "PRIVATE_LISTEN=" + private}, env...)...)
+	p := w.spawn("ingest", "LISTEN="+listen, "PRIVATE_LISTEN="+private)
 	w.awaitOK("http://" + listen + "/readyz")
 	return p, "http://" + listen
 }
