@@ -47,7 +47,7 @@ func (d document) position() (view.Position, error) {
 func unmoved(p view.Position) bson.M {
 	filter := bson.M{
 		"_id": p.Stream.String(), "topic_id": p.TopicID.String(),
-		"next_offset": p.Next, "hold": p.Hold,
+		"generation": p.Generation, "next_offset": p.Next, "hold": p.Hold,
 	}
 	if p.Hold { // who finishes a rewind must finish the one that was begun
 		filter["target"] = p.Target
