@@ -96,6 +96,9 @@ func Check(ctx context.Context, client *kgo.Client, spec Spec, dev bool) (Report
 		return Report{}, fmt.Errorf("ask the brokers for topic %s: %w", spec.Topic, topic.Err)
 	}
 	settings, err := describe(ctx, admin, spec.Topic)
+	if errors.Is(err, kerr.UnknownTopicOrPartition) { // deleted since the metadata was fetched
+		return Report{}, fmt.Errorf("topic %s: %w", spec.Topic, ErrNoTopic)
+	}
 	if err != nil {
 		return Report{}, err
 	}

@@ -103,7 +103,10 @@ func (a *asking) with(ctx context.Context, p *process, do func(context.Context, 
 		return err
 	}
 	defer system.Close()
-	return do(ctx, system)
+	if err := do(ctx, system); !errors.Is(err, control.ErrNoKafka) {
+		return err
+	}
+	return flags.Usagef("this needs the log: %w", control.ErrNoKafka)
 }
 
 // differences makes an error that ends with exit code 3.

@@ -44,6 +44,11 @@ func startUp(t *testing.T, dir string, args ...string) *upProcess {
 	u := &upProcess{T: t, cmd: exec.Command(self, args...)}
 	u.cmd.Args[0] = "ops" // see TestMain
 	u.cmd.Stderr = os.Stderr
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME"} { // and no store that a test run may name
+		if value, ok := os.LookupEnv(name); ok {
+			u.cmd.Env = append(u.cmd.Env, name+"="+value)
+		}
+	}
 	stdout, err := u.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

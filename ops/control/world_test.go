@@ -3,6 +3,7 @@ package control_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -43,8 +44,8 @@ type world struct {
 	system *control.System
 }
 
-// newWorld returns a world in which nothing is made yet.
-func newWorld(t *testing.T) *world {
+// newWorld returns a world in which nothing is made yet. The audit log is in a MongoDB, or without one in PostgreSQL.
+func newWorld(t *testing.T, mongo ...string) *world {
 	t.Helper()
 	t.Parallel()
 	fake, err := kfake.NewCluster(kfake.NumBrokers(1))
@@ -54,7 +55,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(fake.Close)
 	w := &world{T: t, fake: fake, cfg: control.Config{
 		Brokers: fake.ListenAddrs(), Dev: true,
-		URLs: catalog.URLs{Database: pgtest.New(t), Redis: newRedis(t)},
+		URLs: catalog.URLs{Database: pgtest.New(t), Redis: newRedis(t), Mongo: strings.Join(mongo, "")},
 	}}
 	w.system = w.open(w.cfg)
 	w.client, err = broker.NewClient(broker.Config{Brokers: w.cfg.Brokers, ClientID: "leadlog-test"},
@@ -99,9 +100,9 @@ func (w *world) open(cfg control.Config) *control.System {
 }
 
 // made is a world with topics and tables.
-func made(t *testing.T) *world {
+func made(t *testing.T, mongo ...string) *world {
 	t.Helper()
-	w := newWorld(t)
+	w := newWorld(t, mongo...)
 	if _, err := w.system.Init(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}

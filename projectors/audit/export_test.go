@@ -6,3 +6,6 @@ import "leadlog/events"
 func Documents(batch []events.Event) []document {
 	return documentsOf(batch, make(events.Window), 1)
 }
+
+// OpenersOf is what the projection asks PostgreSQL.
+const OpenersOf = openersOf

@@ -1,9 +1,12 @@
 package audit_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"leadlog/events"
 	"leadlog/projectors/audit"
@@ -104,6 +107,35 @@ func TestPostgresViewIsIndexed(t *testing.T) {
 		}
 		if diff := cmp.Diff("Index Scan", top["Node Type"]); diff != "" && top["Node Type"] != "Bitmap Heap Scan" {
 			t.Errorf("%s\nis answered by %v", ask, top)
+		}
+	}
+}
+
+// As in MongoDB, neither a hot phone nor the size of its partition may slow the look-up down; nor may a table that nobody
+// has analyzed yet, as in a rebuild.
+func TestPostgresOpenersAreFoundThroughTheirOwnIndex(t *testing.T) {
+	t.Parallel()
+	pool := onPostgres(t)
+	v := view.Bind(pgstore.New(pool), audit.NewPostgres(pool), 0)
+	var log []events.Event
+	for i := range int64(4000) { // one hot phone, and others
+		log = append(log, event(i, fmt.Sprintf("+98912%07d", max(0, i%4-2)*i), now()))
+	}
+	apply(t, v, claim(t, v), log...)
+	for _, analyze := range []string{"", "analyze"} {
+		if _, err := pool.Exec(t.Context(), analyze); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := pool.Query(t.Context(), "explain "+audit.OpenersOf, []string{"+989120000000", "+989120000003"}, int32(partition), int64(4000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plan := strings.Join(lines, "\n"); !strings.Contains(plan, "requests_openers") || strings.Contains(plan, "log_partition_log_offset") {
+			t.Errorf("%q: the plan is\n%s", analyze, plan)
 		}
 	}
 }
