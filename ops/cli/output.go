@@ -18,7 +18,7 @@ import (
 
 // shown is the flags of every verb that shows rows.
 type shown struct {
-	Output string `short:"o" enum:"table,json,csv" default:"table" placeholder:"FORMAT" noenv:"" help:"table, json (one object a line) or csv."`
+	Output string `short:"o" enum:"table,json,csv" default:"table" noenv:"" help:"table, json (one object a line) or csv."`
 }
 
 // sheet is rows under columns. A column is called the same everywhere: time_lag in JSON and CSV, TIME-LAG in a table. A cell
@@ -218,6 +218,13 @@ func span(d time.Duration) time.Duration {
 		return d.Round(100 * time.Millisecond)
 	}
 	return d.Round(time.Second)
+}
+
+// progress is a line about long work: how much is done, how fast, and how long the rest will take.
+func progress(what string, done, all int64, took time.Duration) string {
+	left := time.Duration(float64(took) * float64(all-done) / float64(max(done, 1)))
+	rate := float64(done) / max(took.Seconds(), 0.001)
+	return fmt.Sprintf("%s: %d of %d records, %.0f a second, %s left", what, done, all, rate, span(left))
 }
 
 // printable makes text from outside harmless for a terminal: what is no character of a line is shown as its escape.

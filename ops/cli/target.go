@@ -24,7 +24,7 @@ type target struct {
 	RedisURL     string `name:"redis-url" placeholder:"redis://…" help:"Redis: dedup."`
 	PhoneRegion  string `placeholder:"IR" help:"Region that the edge reads numbers with."`
 	Dev          bool   `help:"Accept what one broker can't give: the topic is NOT replicated."`
-	DataDir      string `default:".leadlog" placeholder:"DIR" help:"Of ops up; used when none of the four above is set."`
+	DataDir      string `default:".leadlog" help:"Of ops up; used when none of the four above is set."`
 }
 
 // resolved is a target that can be opened.

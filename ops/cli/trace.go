@@ -56,7 +56,8 @@ func (v *traceVerb) Run(ctx context.Context, p *process) error {
 		if err != nil {
 			return err
 		}
-		query.Progress = func(read, all int64) { p.note("reading the log: %d of %d records", read, all) }
+		began := time.Now()
+		query.Progress = func(read, all int64) { p.note("%s", progress("reading the log", read, all, time.Since(began))) }
 		trace, err := system.Trace(ctx, query)
 		if err != nil {
 			return err

@@ -14,9 +14,9 @@ import (
 const demoSubmissions = 3300
 
 type upVerb struct {
-	DataDir       string `default:".leadlog" placeholder:"DIR" help:"Where everything is kept, over restarts."`
-	Listen        string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Public address: page and API."`
-	PrivateListen string `default:"127.0.0.1:9090" placeholder:"ADDRESS" help:"Private address: metrics, health, profiles."`
+	DataDir       string `default:".leadlog" help:"Where everything is kept, over restarts."`
+	Listen        string `default:"127.0.0.1:8080" help:"Public address: page and API."`
+	PrivateListen string `default:"127.0.0.1:9090" help:"Private address: metrics, health, profiles."`
 	MongodbURI    string `name:"mongodb-uri" placeholder:"mongodb://…" help:"Keep the audit log there, and not in PostgreSQL."`
 	RateLimit     int    `default:"${rate_limit}" help:"Submissions a client a minute; 0 for no limit."`
 	PhoneRegion   string `placeholder:"IR" help:"Region that numbers are read with; they are then stored in E.164."`

@@ -33,6 +33,9 @@ func missingTopic(spec broker.Spec) broker.Report {
 	}}}
 }
 
+// isMissing says whether a report is about a topic that is not there.
+func isMissing(r broker.Report) bool { return r.TopicID == [16]byte{} }
+
 // ContractErr returns what is broken in reports, as one error that names each rule; nil when nothing is.
 func ContractErr(reports []broker.Report) error {
 	var broken []error

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"leadlog/events"
 	"leadlog/events/broker"
 	"leadlog/projectors/catalog"
 )
@@ -96,7 +97,10 @@ func (s *System) there(ctx context.Context, e catalog.Entry) (Outcome, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = v.HasRows(ctx, 0)
+	// The first knows the view's own table, the second always asks the store.
+	if _, err = v.HasRows(ctx, 0); err == nil {
+		_, err = v.Positions(ctx, events.Topic)
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && (pg.Code == undefinedTable || pg.Code == undefinedSchema) {
 		return Created, nil

@@ -85,11 +85,7 @@ func (s *System) awaitFresh(ctx context.Context, shelves []shelf, views []asked,
 			return views
 		case <-tick.C:
 		}
-		again := make([]shelf, len(shelves))
-		for i, old := range shelves {
-			again[i] = s.again(ctx, old)
-		}
-		if next := s.askAll(ctx, again, r); ctx.Err() == nil {
+		if next := s.askAll(ctx, s.again(ctx, shelves), r); ctx.Err() == nil {
 			views = next
 		}
 	}

@@ -2,10 +2,14 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"leadlog/events/broker"
 )
 
 // span is a stretch of a partition: from its first offset to the one behind its last.
@@ -65,6 +69,9 @@ func (s *System) since(ctx context.Context, topic string, all spans, t time.Time
 func (s *System) offsetsOf(ctx context.Context, listed kadm.ListedOffsets, topic string) (map[int32]int64, error) {
 	offsets := make(map[int32]int64, len(listed[topic]))
 	for p, o := range listed[topic] {
+		if errors.Is(o.Err, kerr.UnknownTopicOrPartition) {
+			return nil, s.kafkaError(ctx, "topic "+topic, broker.ErrNoTopic)
+		}
 		if o.Err != nil {
 			return nil, s.kafkaError(ctx, fmt.Sprintf("offsets of %s, partition %d", topic, p), o.Err)
 		}

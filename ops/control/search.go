@@ -3,6 +3,7 @@ package control
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -18,8 +19,8 @@ import (
 // clockSlack is how far the clock of an edge, which is in the ids that it mints, may be ahead of the brokers'.
 const clockSlack = 10 * time.Minute
 
-// progressEvery is after how many records Query.Progress is called.
-const progressEvery = 50_000
+// progressEvery is how often Query.Progress is called.
+const progressEvery = 2 * time.Second
 
 // place is where a record is in the topic.
 type place struct {
@@ -161,8 +162,10 @@ func (f *search) look(ctx context.Context, wanted spans) error {
 		all += max(s.to-s.from, 0)
 	}
 	var read int64
+	told := time.Now()
 	err := f.scan(ctx, events.Topic, wanted, func(r *kgo.Record) onward {
-		if read++; read%progressEvery == 0 && f.query.Progress != nil {
+		if read++; f.query.Progress != nil && time.Since(told) > progressEvery {
+			told = time.Now()
 			f.query.Progress(read, all)
 		}
 		if !f.matches(r) {
@@ -180,7 +183,10 @@ func (f *search) look(ctx context.Context, wanted spans) error {
 		return more
 	})
 	f.read += read
-	return err
+	if err != nil {
+		return fmt.Errorf("looked through %d of %d records: %w", read, all, err)
+	}
+	return nil
 }
 
 // matches says whether a record is what is asked for.

@@ -2,9 +2,11 @@ package control
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"leadlog/projectors/audit"
 	"leadlog/projectors/catalog"
@@ -79,7 +81,18 @@ func (s *System) lookup(ctx context.Context, e catalog.Entry) (lookup, error) {
 	return nil, nil
 }
 
-// again reads a shelf's positions anew.
-func (s *System) again(ctx context.Context, old shelf) shelf {
-	return shelf{s.progress(ctx, old.entry), old.lookup}
+// again reads the positions anew, of the shelves that have answered before.
+func (s *System) again(ctx context.Context, shelves []shelf) []shelf {
+	now := slices.Clone(shelves)
+	var group errgroup.Group
+	for i, old := range shelves {
+		if old.err == nil {
+			group.Go(func() error {
+				now[i].progress = s.progress(ctx, old.entry)
+				return nil
+			})
+		}
+	}
+	_ = group.Wait() // a store that is away is a finding
+	return now
 }

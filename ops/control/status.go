@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -123,10 +124,8 @@ func (s *System) logFacts(ctx context.Context) (facts logFacts, err error) {
 	if facts.contract, err = s.CheckTopics(ctx); err != nil {
 		return facts, err
 	}
-	for _, report := range facts.contract {
-		if len(report.With(broker.Broken)) == 1 && report.TopicID == [16]byte{} {
-			return facts, nil // it is missing: there is nothing to count
-		}
+	if slices.ContainsFunc(facts.contract, isMissing) {
+		return facts, nil // the contract says so; there is nothing to count
 	}
 	if facts.topic, err = s.bounds(ctx, events.Topic); err != nil {
 		return facts, err

@@ -22,7 +22,7 @@ func crashFor() time.Duration {
 // is applied twice.
 func TestProjectorsKilledWhileEventsFlow(t *testing.T) {
 	w := newWorld(t)
-	_, url := w.edge()
+	url := w.edge()
 	w.projectors()
 	victim := w.projectors()
 

@@ -44,7 +44,7 @@ func need(t *testing.T, name string) string {
 func TestOtherPeoplesClientsReadIt(t *testing.T) {
 	classpath := need(t, "KAFKA_CLASSPATH")
 	w := newWorld(t)
-	_, url := w.edge()
+	url := w.edge()
 	w.projectors()
 	const phone = "+989121234567"
 	status, id := newClient(url).post(phone)
@@ -119,7 +119,7 @@ func TestABrowserPostsTheForm(t *testing.T) {
 		t.Skip("chromium is not installed")
 	}
 	w := newWorld(t)
-	_, url := w.edge()
+	url := w.edge()
 	w.projectors()
 	allocator, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
@@ -152,7 +152,7 @@ func TestABrowserPostsTheForm(t *testing.T) {
 func TestLocustPostsAndLooks(t *testing.T) {
 	locust := need(t, "LOCUST")
 	w := newWorld(t)
-	_, url := w.edge()
+	url := w.edge()
 	w.projectors()
 	file, err := filepath.Abs("testdata/locustfile.py")
 	w.check(err)

@@ -173,12 +173,12 @@ func (p *process) kill() {
 }
 
 // edge starts an edge and returns its address once it is ready.
-func (w *world) edge() (*process, string) {
+func (w *world) edge() string {
 	w.Helper()
 	listen, private := freePort(w.T), freePort(w.T)
-	p := w.spawn("ingest", "LISTEN="+listen, "PRIVATE_LISTEN="+private)
+	w.spawn("ingest", "LISTEN="+listen, "PRIVATE_LISTEN="+private)
 	w.awaitOK("http://" + listen + "/readyz")
-	return p, "http://" + listen
+	return "http://" + listen
 }
 
 // projectors starts all projections in one process.

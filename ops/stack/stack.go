@@ -57,7 +57,11 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	s := &stack{cfg: cfg.withDefaults(), begun: begun, folder: folder, registry: telemetry.NewRegistry()}
-	return errors.Join(s.inFolder(ctx), folder.close())
+	err = errors.Join(s.inFolder(ctx), folder.close())
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // asked to end while it was still starting
+	}
+	return err
 }
 
 // inFolder does what has to happen while the folder is locked.

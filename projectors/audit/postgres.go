@@ -62,8 +62,8 @@ func (p Postgres) Apply(ctx context.Context, tx pgx.Tx, at view.Position, batch 
 	return nil
 }
 
-// openersOf is the look-up of openers. The addition of zero leaves the planner one index to choose, the openers' own. Without
-// statistics it would walk the one on (log_partition, log_offset) backwards, through the whole partition for each new phone.
+// openersOf is the look-up of openers. The addition of zero leaves the planner one index to choose, the openers' own, whatever
+// its statistics say: the one on (log_partition, log_offset), walked backwards, reads a whole partition for each new phone.
 const openersOf = `select u.phone, o.log_offset, o.ts
 	from unnest($1::text[]) as u(phone)
 	cross join lateral (

@@ -9,6 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"leadlog/events"
+	"leadlog/projectors/audit"
 	"leadlog/projectors/mongostore"
 	"leadlog/projectors/pgstore"
 	"leadlog/projectors/redisstore"
@@ -111,7 +113,8 @@ func (s *Stores) Reach(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := db.Client().Ping(ctx, nil); mongostore.Refused(err) {
+		// A ping is answered without credentials.
+		if _, err := mongostore.New(db).Positions(ctx, audit.Name, events.Topic); mongostore.Refused(err) {
 			return fmt.Errorf("MONGODB_URI: MongoDB refuses us: %w", err)
 		}
 	}
