@@ -9,9 +9,11 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"leadlog/events"
@@ -72,10 +74,21 @@ func (p *Projection) Apply(ctx context.Context, tx pgx.Tx, _ view.Position, batc
 			apply = forget
 		}
 		if err := apply(ctx, tx, run); err != nil {
-			return err
+			return p.orMonthGone(err)
 		}
 	}
 	return nil
+}
+
+// orMonthGone tells a row without a month from a row that is wrong: the months went when the store was restored or emptied
+// under us, and the next try makes them again.
+func (p *Projection) orMonthGone(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "23514" && pg.ConstraintName == "" {
+		p.months.forget()
+		return fmt.Errorf("%w: a month is gone: %w", view.ErrStoreDown, err)
+	}
+	return err
 }
 
 // insert adds a row for each event that opens a window.

@@ -15,6 +15,9 @@ import (
 // ahead is how many months beyond the present one are made before anybody needs them.
 const ahead = 2
 
+// makeWithin bounds the making of months, lock waits included.
+const makeWithin = 10 * time.Second
+
 // months makes the monthly partitions of the lead table.
 //
 // A month is created on its own and then attached. Attaching takes a lock on the parent (SHARE UPDATE EXCLUSIVE) that
@@ -73,8 +76,17 @@ func (ms *months) ensureAhead(ctx context.Context) error {
 	return nil
 }
 
+// forget makes ensure look again at every month.
+func (ms *months) forget() {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	clear(ms.known)
+}
+
 // ensure makes months that are not there yet. Those it has seen cost nothing.
 func (ms *months) ensure(ctx context.Context, wanted ...month) error {
+	ctx, cancel := context.WithTimeout(ctx, makeWithin) // others wait at the mutex
+	defer cancel()
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	for _, m := range wanted {

@@ -154,3 +154,30 @@ func TestIDsComeFromThePlaceInTheLog(t *testing.T) {
 		t.Fatal(id)
 	}
 }
+
+// The store was restored from a backup without this month, or emptied, while we ran: the month is made again.
+func TestAMonthThatIsGoneIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	v, pool := table(t)
+	stream := view.Stream{Projection: leads.Name, Topic: events.Topic, Partition: 1}
+	if err := v.Create(t.Context(), stream, view.Mark{}); err != nil {
+		t.Fatal(err)
+	}
+	at, err := v.Claim(t.Context(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := time.Date(2031, 5, 1, 0, 0, 0, 0, time.UTC)
+	if at, err = v.Apply(t.Context(), at, view.Mark{Next: 1}, []events.Event{lead(1, 0, day)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pool.Exec(t.Context(), `drop table leads_v1.landing_phone_2031_05`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Apply(t.Context(), at, view.Mark{Next: 2}, []events.Event{lead(1, 1, day)}); view.Classify(err) != view.Retry {
+		t.Fatalf("want a retry: %v", err)
+	}
+	if _, err := v.Apply(t.Context(), at, view.Mark{Next: 2}, []events.Event{lead(1, 1, day)}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -24,8 +25,13 @@ const columns = `topic_id, generation, next_offset, leader_epoch, hold, target`
 // idle bounds how long a worker that froze in the middle of a transaction keeps its position locked.
 const idle = `set local idle_in_transaction_session_timeout = '10s'`
 
+// within bounds what a worker waits for: a server that hangs is a server that is away. The largest batch takes about a second.
+const within = 30 * time.Second
+
 // Claim implements view.Store.
 func (s Store) Claim(ctx context.Context, stream view.Stream) (at view.Position, err error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
 	err = s.locked(ctx, stream, func(tx pgx.Tx, stored view.Position) error {
 		at = stored
 		switch {
@@ -52,6 +58,8 @@ func (s Store) Create(ctx context.Context, stream view.Stream, at view.Mark) err
 func (s Store) Commit(
 	ctx context.Context, at view.Position, to view.Mark, effect func(context.Context, pgx.Tx) error,
 ) (moved view.Position, err error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
 	moved = at
 	moved.Mark = to
 	err = s.locked(ctx, at.Stream, func(tx pgx.Tx, stored view.Position) error {

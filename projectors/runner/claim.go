@@ -120,39 +120,32 @@ func (w *worker) honour(ctx context.Context, at view.Position, start int64) (vie
 // bounds asks the brokers for the partition's first and last offset. Without an answer there is nothing to compare with, so
 // the worker waits as it waits for a store.
 func (w *worker) bounds(ctx context.Context) (start, end int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
 	admin := kadm.NewClient(w.reader.client)
-	starts, err := admin.ListStartOffsets(ctx, w.stream.Topic)
-	if err != nil {
-		return 0, 0, awayError(err)
-	}
-	ends, err := admin.ListEndOffsets(ctx, w.stream.Topic)
-	if err != nil {
-		return 0, 0, awayError(err)
-	}
-	if start, err = offsetOf(starts, w.stream); err != nil {
+	if start, err = w.offsetOf(admin.ListStartOffsets(ctx, w.stream.Topic)); err != nil {
 		return 0, 0, err
 	}
-	end, err = offsetOf(ends, w.stream)
+	end, err = w.offsetOf(admin.ListEndOffsets(ctx, w.stream.Topic))
 	return start, end, err
 }
 
+// askWithin bounds the wait for the brokers' offsets.
+const askWithin = 5 * time.Second
+
 // offsetAt returns the first offset at or after a time, or the end when there is none.
 func (w *worker) offsetAt(ctx context.Context, t time.Time) (int64, error) {
-	listed, err := kadm.NewClient(w.reader.client).ListOffsetsAfterMilli(ctx, t.UnixMilli(), w.stream.Topic)
-	if err != nil {
-		return 0, awayError(err)
-	}
-	return offsetOf(listed, w.stream)
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	return w.offsetOf(kadm.NewClient(w.reader.client).ListOffsetsAfterMilli(ctx, t.UnixMilli(), w.stream.Topic))
 }
 
-func offsetOf(listed kadm.ListedOffsets, s view.Stream) (int64, error) {
-	o, ok := listed.Lookup(s.Topic, s.Partition)
-	if !ok || o.Err != nil {
-		return 0, awayError(fmt.Errorf("partition %d: %w", s.Partition, o.Err))
+// offsetOf finds this partition in an answer. The error beside it may be about others alone: a partition without a leader
+// must not hold up eleven that have one.
+func (w *worker) offsetOf(listed kadm.ListedOffsets, err error) (int64, error) {
+	o, ok := listed.Lookup(w.stream.Topic, w.stream.Partition)
+	if ok && o.Err == nil {
+		return o.Offset, nil
 	}
-	return o.Offset, nil
-}
-
-func awayError(err error) error {
-	return fmt.Errorf("%w: ask the brokers for offsets: %w", view.ErrStoreDown, err)
+	return 0, fmt.Errorf("%w: ask the brokers for offsets: %w", view.ErrStoreDown, errors.Join(o.Err, err))
 }

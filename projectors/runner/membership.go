@@ -3,11 +3,13 @@ package runner
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"leadlog/events"
 	"leadlog/events/broker"
 	"leadlog/projectors/view"
 )
@@ -23,6 +25,7 @@ type membership struct {
 	topicID uuid.UUID
 
 	started chan struct{} // closed once the runner is ready for assignments
+	trouble atomic.Pointer[error]
 	mu      sync.Mutex
 	workers map[int32]*running
 	all     sync.WaitGroup
@@ -68,16 +71,41 @@ func (r *Runner) join(ctx context.Context, topicID uuid.UUID) (*membership, erro
 }
 
 // start lets assignments through: the client joins the group as soon as it is made, before the runner knows its mirror.
-func (m *membership) start() { close(m.started) }
+func (m *membership) start() {
+	close(m.started)
+	m.all.Go(m.listen)
+}
+
+// listen takes what the client has to say of the group. There are never records; what is not taken would pile up.
+func (m *membership) listen() {
+	for {
+		fetches := m.client.PollFetches(context.Background())
+		if fetches.IsClientClosed() {
+			return
+		}
+		for _, e := range fetches.Errors() {
+			m.trouble.Store(&e.Err)
+		}
+	}
+}
+
+// why returns what keeps us out of the group, as far as the client has said.
+func (m *membership) why() string {
+	if err := m.trouble.Load(); err != nil {
+		return (*err).Error()
+	}
+	return "are the brokers away?"
+}
 
 func (m *membership) assigned(ctx context.Context, partitions []int32) {
 	<-m.started
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range partitions {
-		if _, there := m.workers[p]; there {
+		if _, there := m.workers[p]; there || p >= events.Partitions { // the contract's alarm: no phone is ever put there
 			continue
 		}
+		m.mirror.own(p)
 		ctx, cancel := context.WithCancel(ctx)
 		w := &running{
 			worker: &worker{
@@ -103,13 +131,18 @@ func (m *membership) revoked(ctx context.Context, partitions []int32) {
 	if err := m.runner.mirror.flush(ctx); err != nil {
 		m.runner.log.Warn("positions not mirrored before the partitions were given away: lag tools show them late", "error", err)
 	}
+	m.forget(partitions)
 }
 
 // lost ends workers of partitions that the group has given to somebody else already. Nothing is committed.
 func (m *membership) lost(partitions []int32) {
 	m.end(partitions)
+	m.forget(partitions)
+}
+
+func (m *membership) forget(partitions []int32) {
 	for _, p := range partitions {
-		m.runner.mirror.drop(p)
+		m.mirror.drop(p)
 	}
 }
 

@@ -26,10 +26,18 @@ type mirror struct {
 
 	mu    sync.Mutex
 	dirty map[int32]view.Mark
+	owned map[int32]bool // assigned to this process
 }
 
 func newMirror(client *kgo.Client, topic, group string) *mirror {
-	return &mirror{client: client, topic: topic, group: group, dirty: make(map[int32]view.Mark)}
+	return &mirror{client: client, topic: topic, group: group, dirty: make(map[int32]view.Mark), owned: make(map[int32]bool)}
+}
+
+// own says that a partition is assigned to this process: from now on its positions may be mirrored.
+func (m *mirror) own(partition int32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.owned[partition] = true
 }
 
 // note remembers a position to be mirrored soon.
@@ -39,11 +47,13 @@ func (m *mirror) note(partition int32, at view.Mark) {
 	m.dirty[partition] = at
 }
 
-// drop forgets a partition that is lost: the group has given it to somebody else, whose offsets must not be overwritten.
+// drop forgets a partition that is not ours any more: another member's offsets must not be overwritten, not even by a commit
+// that failed and is tried again.
 func (m *mirror) drop(partition int32) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.dirty, partition)
+	delete(m.owned, partition)
 }
 
 // flush commits what was noted. What can't be committed now is noted again, unless something newer was.
@@ -62,7 +72,7 @@ func (m *mirror) flush(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for p, at := range marks {
-		if _, newer := m.dirty[p]; !newer {
+		if _, newer := m.dirty[p]; !newer && m.owned[p] {
 			m.dirty[p] = at
 		}
 	}

@@ -73,8 +73,12 @@ func (r *reader) hand(f kgo.FetchTopicPartition) {
 	r.mu.Lock()
 	in := r.inboxes[f.Partition]
 	r.mu.Unlock()
-	if in != nil && in.put(f.Records, f.HighWatermark, f.Err) {
-		r.client.PauseFetchPartitions(r.one(f.Partition))
+	if in == nil || !in.put(f.Records, f.HighWatermark, f.Err) {
+		return
+	}
+	r.client.PauseFetchPartitions(r.one(f.Partition))
+	if !in.full() { // the worker emptied it in between, and its resume came before our pause
+		r.resume(f.Partition)
 	}
 }
 

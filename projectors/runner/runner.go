@@ -138,6 +138,9 @@ func (r *Runner) attend(ctx context.Context, members *membership) {
 	}
 }
 
+// positionsPart is the part of health that says when the store does not even answer the watch.
+func positionsPart(r *Runner) string { return r.cfg.View.Name() + "/positions" }
+
 // watch reads all stored positions, and wakes each worker whose position is not what it was before they were read.
 func (r *Runner) watch(ctx context.Context, members *membership) {
 	if members.joined() {
@@ -145,7 +148,7 @@ func (r *Runner) watch(ctx context.Context, members *membership) {
 			r.log.Info("in the group", "group", Group(r.cfg.View.Name()))
 		}
 	} else {
-		r.unready("not in the group: are the brokers away?")
+		r.unready("not in the group: " + members.why())
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*watchEvery)
 	defer cancel()
@@ -156,8 +159,10 @@ func (r *Runner) watch(ctx context.Context, members *membership) {
 	}
 	positions, err := r.cfg.View.Positions(ctx, r.cfg.Topic)
 	if err != nil {
-		return // the workers notice by themselves, and say so
+		r.cfg.Health.Set(positionsPart(r), telemetry.Degraded, "positions can't be read: "+err.Error())
+		return
 	}
+	r.cfg.Health.Forget(positionsPart(r))
 	stored := make(map[int32]view.Position, len(positions))
 	for _, p := range positions {
 		stored[p.Partition] = p

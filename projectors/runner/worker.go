@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"leadlog/events"
@@ -98,6 +99,9 @@ func (w *worker) advance(ctx context.Context, at view.Position, big bool) (view.
 		defer w.slots.Release(1)
 	}
 	records, end := w.inbox.take(w.cfg.BatchSize)
+	if records[0].Offset < at.Next {
+		return at, errStale // from before the seek: never to be seen, and never to be applied twice
+	}
 	if !w.inbox.full() {
 		w.reader.resume(w.stream.Partition)
 	}
@@ -159,17 +163,19 @@ func (w *worker) park(ctx context.Context, poison []dead) error {
 }
 
 // readError turns what the reader met into what the worker must do. An offset that is not there, a log that was cut off, a
-// topic that is gone: going on would mean to skip or to apply twice.
+// topic that is gone: going on would mean to skip or to apply twice. Anything else may pass.
 func (w *worker) readError(err error) error {
 	var loss *kgo.ErrDataLoss
 	switch {
 	case errors.Is(err, errStale), errors.Is(err, context.Canceled):
 		return err
+	case errors.Is(err, kerr.OffsetOutOfRange), errors.Is(err, kerr.UnknownTopicID):
+		return fmt.Errorf("read the log: %w", err)
 	case errors.As(err, &loss):
 		return fmt.Errorf("the log was cut off below what this view has applied (up to %d, now %d): acknowledged events are lost; compare with `ops topic check`: %w",
 			loss.ConsumedTo, loss.ResetTo, err)
 	}
-	return fmt.Errorf("read the log: %w", err)
+	return fmt.Errorf("%w: read the log: %w", view.ErrStoreDown, err)
 }
 
 // stop raises an alarm and waits for a person: until the stored position changes (a rewind, a skip) or the partition is
