@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err := cfg.Validate(); err != nil {
 		return flags.UsageError{Err: err}
 	}
-	gate.RouteDriverLog(cfg.Log)
+	telemetry.RouteRedisLog(cfg.Log)
 	return server.Run(ctx, cfg)
 }
 

@@ -62,12 +62,12 @@ func TestWhatCantBeMeantIsUsageAndNamesTheVariable(t *testing.T) {
 	}
 }
 
-func TestAPortThatIsTakenIsAFailureThatNamesTheFlag(t *testing.T) {
+func TestAPortThatIsTakenIsAUsageErrorThatNamesTheFlag(t *testing.T) {
 	t.Parallel()
 	busy := ingesttest.Fake(t).ListenAddrs()[0]
 	var out, errs bytes.Buffer
 	err := run(context.Background(), []string{"--listen", busy}, env("KAFKA_BROKERS", "127.0.0.1:1"), &out, &errs)
-	if flags.Code(err) != flags.Failed || !strings.Contains(err.Error(), "--listen") || !errors.Is(err, syscall.EADDRINUSE) {
+	if flags.Code(err) != flags.Usage || !strings.Contains(err.Error(), "--listen") || !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("exit %d, %v", flags.Code(err), err)
 	}
 }

@@ -28,7 +28,7 @@ import (
 
 type options struct {
 	Projections   []string `arg:"" optional:"" noenv:"" help:"Projections to run: leads, audit, dedup. None named means all."`
-	KafkaBrokers  string   `required:"" placeholder:"HOST:PORT,…" help:"Kafka brokers to start from."`
+	KafkaBrokers  string   `placeholder:"HOST:PORT,…" help:"Kafka brokers to start from. Required."`
 	DatabaseURL   string   `placeholder:"postgres://…" help:"PostgreSQL, for leads, and for audit when there is no MongoDB."`
 	MongodbURI    string   `name:"mongodb-uri" placeholder:"mongodb://…" help:"MongoDB or its protocol, for audit."`
 	RedisURL      string   `placeholder:"redis://…" help:"Redis, for dedup."`
@@ -87,7 +87,7 @@ func start(ctx context.Context, args []string, getenv func(string) string, stdou
 	var lc net.ListenConfig
 	private, err := lc.Listen(ctx, "tcp", o.PrivateListen)
 	if err != nil {
-		return flags.Usagef("--private-listen %s: %w", o.PrivateListen, err)
+		return flags.Usagef("--private-listen=%s (PRIVATE_LISTEN): %w", o.PrivateListen, err)
 	}
 	names := make([]string, len(entries)) // nobody may take us for ready before each has joined its group
 	for i, entry := range entries {
@@ -95,6 +95,7 @@ func start(ctx context.Context, args []string, getenv func(string) string, stdou
 	}
 	limitMemory(getenv)
 	log, health, registry := telemetry.NewLogger(stderr, o.Dev), telemetry.NewHealth(names...), telemetry.NewRegistry()
+	telemetry.RouteRedisLog(log)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return telemetry.ServePrivate(ctx, private, health, registry) })
 	group.Go(func() error {

@@ -83,8 +83,26 @@ func TestBrokersThatAreDownAreOneLine(t *testing.T) {
 	if n := strings.Count(lines.String(), "\n"); n != 1 {
 		t.Fatalf("%d lines, want one:\n%s", n, &lines)
 	}
-	if err := l.Append(record(t, "09121234567")); !errors.Is(err, ErrUnknown) {
-		t.Fatalf("the outcome is %v, want unknown", err)
+	if err := l.Append(record(t, "09121234567")); !errors.Is(err, ErrNotReady) {
+		t.Fatalf("the outcome is %v, want not ready: nobody knows what an ack would mean", err)
+	}
+}
+
+// The brokers may be there and the topic may not be what it must be: before the first look, an ack would promise nothing.
+func TestNothingIsAppendedBeforeTheContractWasSeen(t *testing.T) {
+	t.Parallel()
+	cluster := ingesttest.Fake(t)
+	l := open(t, Config{Brokers: cluster.ListenAddrs(), Dev: true})
+	r := record(t, "09121234567")
+	if err := l.Append(r); !errors.Is(err, ErrNotReady) {
+		t.Fatalf("the outcome is %v, want not ready", err)
+	}
+	l.check(context.Background())
+	if n := inLog(t, l, r); n != 0 {
+		t.Fatalf("the record is in the log %d times", n)
+	}
+	if err := l.Append(r); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -53,6 +53,7 @@ func Open(cfg Config) (*Log, error) {
 	}
 	l := &Log{cfg: cfg, spec: spec, client: client, budget: newBudget(cfg.MaxRecords, cfg.MaxBytes)}
 	l.failed.log = cfg.Log
+	l.breaks(errNotSeen) // an ack of a topic that nobody has looked at may mean one broker
 	if err := l.register(); err != nil {
 		client.Close()
 		return nil, err

@@ -13,6 +13,7 @@ import (
 var (
 	// ErrNotReady is returned when the topic was last seen to break its contract, so that an ack would promise too much.
 	ErrNotReady = errors.New("the topic breaks its contract")
+	errNotSeen  = errors.New("its contract has not been checked yet")
 	// ErrOverloaded is returned at once when the budget is full.
 	ErrOverloaded = errors.New("too much waits for the brokers")
 	// ErrRefused is returned when a broker refused the record for a reason on the allow-list.

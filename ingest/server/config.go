@@ -12,6 +12,7 @@ import (
 	"leadlog/events"
 	"leadlog/ingest/gate"
 	"leadlog/ingest/submit"
+	"leadlog/ops/flags"
 	"leadlog/ops/telemetry"
 )
 
@@ -91,12 +92,12 @@ func (c *Config) listen() error {
 	var err error
 	if c.Public == nil {
 		if c.Public, err = net.Listen("tcp", c.Listen); err != nil {
-			return fmt.Errorf("--listen=%s (LISTEN): %w", c.Listen, err)
+			return flags.Usagef("--listen=%s (LISTEN): %w", c.Listen, err)
 		}
 	}
 	if c.Private == nil && c.PrivateListen != "" {
 		if c.Private, err = net.Listen("tcp", c.PrivateListen); err != nil {
-			return fmt.Errorf("--private-listen=%s (PRIVATE_LISTEN): %w", c.PrivateListen, err)
+			return flags.Usagef("--private-listen=%s (PRIVATE_LISTEN): %w", c.PrivateListen, err)
 		}
 	}
 	return nil

@@ -5,11 +5,11 @@ import (
 
 	"go.uber.org/goleak"
 
-	"leadlog/ingest/gate"
 	"leadlog/ingest/ingesttest"
+	"leadlog/ops/telemetry"
 )
 
 func TestMain(m *testing.M) {
-	gate.RouteDriverLog(ingesttest.Quiet())
+	telemetry.RouteRedisLog(ingesttest.Quiet())
 	goleak.VerifyTestMain(m)
 }

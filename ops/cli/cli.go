@@ -22,6 +22,7 @@ import (
 	"leadlog/ingest/gate"
 	"leadlog/ops/control"
 	"leadlog/ops/flags"
+	"leadlog/ops/telemetry"
 )
 
 const description = `Tools for operators and analysts of leadlog.
@@ -97,7 +98,7 @@ func (a *asking) with(ctx context.Context, p *process, do func(context.Context, 
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.Timeout, fmt.Errorf("no answer within --timeout=%s", a.Timeout))
 	defer cancel()
-	gate.RouteDriverLog(slog.New(slog.DiscardHandler)) // what a driver has to say comes back as an error
+	telemetry.RouteRedisLog(slog.New(slog.DiscardHandler)) // what a driver has to say comes back as an error
 	system, err := control.Open(cfg.Config)
 	if err != nil {
 		return err

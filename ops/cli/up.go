@@ -5,9 +5,9 @@ import (
 	"errors"
 	"log/slog"
 
-	"leadlog/ingest/gate"
 	"leadlog/ops/flags"
 	"leadlog/ops/stack"
+	"leadlog/ops/telemetry"
 )
 
 // demoSubmissions is how many the demo's visitors send: about 3,000 leads.
@@ -49,7 +49,7 @@ func (v *upVerb) Run(ctx context.Context, p *process) error {
 	level := &slog.LevelVar{}
 	level.Set(slog.LevelError)
 	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
-	gate.RouteDriverLog(log)
+	telemetry.RouteRedisLog(log)
 	cfg := stack.Config{
 		DataDir: v.DataDir, Reset: v.Reset, Listen: v.Listen, PrivateListen: v.PrivateListen, MongodbURI: v.MongodbURI,
 		PhoneRegion: v.PhoneRegion, RateLimit: v.RateLimit, Log: log, Tell: p.tell(level),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -67,7 +68,7 @@ func Parse(cli any, args []string, getenv func(string) string, stdout io.Writer,
 	case helped:
 		return nil, ErrHelp
 	case err != nil:
-		return nil, UsageError{err}
+		return nil, Usagef("%s", withTwins(err.Error()))
 	}
 	return parsed, nil
 }
@@ -86,6 +87,13 @@ func environment(getenv func(string) string) kong.Resolver {
 			return value, nil
 		}
 		return nil, nil
+	})
+}
+
+// withTwins names the variable beside each flag that an error names: whoever configures by the environment knows no flags.
+func withTwins(text string) string {
+	return regexp.MustCompile(`--[a-z][a-z-]+[a-z]`).ReplaceAllStringFunc(text, func(flag string) string {
+		return flag + " (" + EnvName(strings.TrimPrefix(flag, "--")) + ")"
 	})
 }
 

@@ -50,7 +50,8 @@ func TestWhatCannotBeReadIsUsage(t *testing.T) {
 			t.Errorf("%v: exit %d (%v), want %d", args, flags.Code(err), err, flags.Usage)
 		}
 	}
-	if _, _, err := parse(map[string]string{"KAFKA_BROKERS": "a:1", "RATE_LIMIT": "many"}); flags.Code(err) != flags.Usage {
+	_, _, err := parse(map[string]string{"KAFKA_BROKERS": "a:1", "RATE_LIMIT": "many"})
+	if flags.Code(err) != flags.Usage || !strings.Contains(err.Error(), "RATE_LIMIT") {
 		t.Errorf("a bad value in the environment: exit %d (%v)", flags.Code(err), err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"leadlog/events"
+	"leadlog/ops/flags"
 	"leadlog/projectors/audit"
 	"leadlog/projectors/mongostore"
 	"leadlog/projectors/pgstore"
@@ -57,7 +58,7 @@ func (s *Stores) pool(ctx context.Context, kept **pgxpool.Pool, connections int3
 	}
 	pool, err := pgstore.Open(ctx, s.URLs.Database, s.Application, connections)
 	if err != nil {
-		return nil, err
+		return nil, flags.UsageError{Err: err}
 	}
 	*kept = pool
 	s.closers = append(s.closers, pool.Close)
@@ -73,7 +74,7 @@ func (s *Stores) Mongo(ctx context.Context) (*mongo.Database, error) {
 	}
 	db, err := mongostore.Open(ctx, s.URLs.Mongo, s.Application)
 	if err != nil {
-		return nil, err
+		return nil, flags.UsageError{Err: err}
 	}
 	s.mongo = db
 	s.closers = append(s.closers, func() { _ = db.Client().Disconnect(context.Background()) }) // nothing is left to lose
@@ -89,7 +90,7 @@ func (s *Stores) Redis() (*redis.Client, error) {
 	}
 	client, err := redisstore.Open(s.URLs.Redis, s.Application)
 	if err != nil {
-		return nil, err
+		return nil, flags.UsageError{Err: err}
 	}
 	s.redis = client
 	s.closers = append(s.closers, func() { _ = client.Close() }) // nothing is left to lose

@@ -45,7 +45,7 @@ func Sort(err error) error {
 	if reason, bad := refusal(err); bad {
 		return fmt.Errorf("MongoDB refuses the data: %s", reason)
 	}
-	return fmt.Errorf("%w: MongoDB: %w", view.ErrStoreDown, err)
+	return fmt.Errorf("%w: MongoDB (MONGODB_URI): %w", view.ErrStoreDown, err)
 }
 
 // refusal returns what a server said of a document. It keeps neither the document nor the command.

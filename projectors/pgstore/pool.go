@@ -47,14 +47,14 @@ func Sort(err error) error {
 	}
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
-		return fmt.Errorf("%w: PostgreSQL: %w", view.ErrStoreDown, err)
+		return fmt.Errorf("%w: PostgreSQL (DATABASE_URL): %w", view.ErrStoreDown, err)
 	}
 	switch pg.Code[:2] {
 	case "22", "23":
 		return fmt.Errorf("PostgreSQL refuses the data: %s (SQLSTATE %s, table %s, constraint %s)",
 			pg.Message, pg.Code, pg.TableName, pg.ConstraintName)
 	case "3F", "42":
-		return fmt.Errorf("%w: PostgreSQL lacks a table or a right, run `ops init`: %w", view.ErrStoreDown, err)
+		return fmt.Errorf("%w: PostgreSQL (DATABASE_URL) lacks a table or a right, run `ops init`: %w", view.ErrStoreDown, err)
 	}
-	return fmt.Errorf("%w: PostgreSQL: %w", view.ErrStoreDown, err)
+	return fmt.Errorf("%w: PostgreSQL (DATABASE_URL): %w", view.ErrStoreDown, err)
 }

@@ -28,7 +28,7 @@ func Sort(err error) error {
 	case errors.Is(err, redis.ErrCrossSlot), redis.HasErrorPrefix(err, "CROSSSLOT"):
 		return fmt.Errorf("REDIS_URL is a Redis Cluster, which can't hold a view and its position together: %w", err)
 	}
-	return fmt.Errorf("%w: Redis: %w", view.ErrStoreDown, err)
+	return fmt.Errorf("%w: Redis (REDIS_URL): %w", view.ErrStoreDown, err)
 }
 
 // wrongType reports a WRONGTYPE. Redis before 7, and miniredis, quote the error of a script's command in one of their own.

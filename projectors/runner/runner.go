@@ -50,7 +50,7 @@ func New(cfg Config) (*Runner, error) {
 	log := cfg.Log.With("projection", cfg.View.Name())
 	r := &Runner{
 		cfg: cfg, log: log, metrics: cfg.Metrics, slots: semaphore.NewWeighted(int64(cfg.BigBatches)),
-		board: &board{view: cfg.View, health: cfg.Health, metrics: cfg.Metrics, log: log},
+		board: &board{view: cfg.View, health: cfg.Health, metrics: cfg.Metrics, log: log, waiting: make(map[int32]bool)},
 	}
 	if r.letters, err = newLetters(cfg); err != nil {
 		return nil, err

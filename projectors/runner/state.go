@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"leadlog/ops/telemetry"
@@ -28,6 +29,9 @@ type board struct {
 	health  *telemetry.Health
 	metrics *Metrics
 	log     *slog.Logger
+
+	mu      sync.Mutex
+	waiting map[int32]bool // partitions that wait for the store: it is away once, not twelve times
 }
 
 // show makes a worker's state known.
@@ -55,11 +59,31 @@ func (b *board) show(w *worker, now State, detail string) {
 		level = slog.LevelError
 	case Running, Held:
 	}
+	if !b.news(w.stream.Partition, now == Waiting) {
+		level = slog.LevelDebug
+	}
 	b.log.Log(context.Background(), level, "partition has another state", "state", now, "stream", w.stream.String(), "why", detail)
+}
+
+// news says whether a state is worth a line: of the partitions that wait, the first to begin and the last to end.
+func (b *board) news(partition int32, waits bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !waits && !b.waiting[partition] {
+		return true
+	}
+	others := len(b.waiting)
+	if waits {
+		b.waiting[partition] = true
+		return others == 0
+	}
+	delete(b.waiting, partition)
+	return others == 1
 }
 
 // forget takes a partition off the board: another process shows it now.
 func (b *board) forget(w *worker) {
+	b.news(w.stream.Partition, false)
 	b.health.Forget(part(w.stream))
 	b.metrics.forget(b.view.Name(), w.stream.Partition)
 }
