@@ -98,7 +98,10 @@ func printable(s string) string {
 func hidden(r rune) bool { return !unicode.IsGraphic(r) || r == unicode.ReplacementChar }
 
 // reason is a cell for an error: drivers like to use several lines.
-func reason(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+func reason(err error) string { return oneLine(err.Error()) }
+
+// oneLine is a text that may have several.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // blank is a cell for a text that may be empty.
 func blank(s string) any {

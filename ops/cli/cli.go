@@ -22,6 +22,7 @@ import (
 	"leadlog/ingest/gate"
 	"leadlog/ops/control"
 	"leadlog/ops/flags"
+	"leadlog/ops/stack"
 	"leadlog/ops/telemetry"
 )
 
@@ -93,6 +94,9 @@ func (a *asking) with(ctx context.Context, p *process, do func(context.Context, 
 		return err
 	}
 	p.note("target: %s", cfg.name)
+	if cfg.dataDir != "" && !stack.Running(cfg.dataDir) {
+		p.note("`ops up` is not running in %s: start it, nothing will answer before", cfg.dataDir)
+	}
 	if a.Timeout <= 0 {
 		return flags.Usagef("--timeout %s: must be above 0", a.Timeout)
 	}

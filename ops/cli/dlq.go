@@ -2,11 +2,15 @@ package cli
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
 	"leadlog/events"
 	"leadlog/ops/control"
+	"leadlog/ops/flags"
+	"leadlog/projectors/catalog"
 )
 
 type dlqVerbs struct {
@@ -35,6 +39,9 @@ Examples:
 
 // Run lists the dead letters in the order in which they were parked.
 func (v *dlqListVerb) Run(ctx context.Context, p *process) error {
+	if err := knownProjection(v.Projection); err != nil {
+		return err
+	}
 	return v.with(ctx, p, func(ctx context.Context, system *control.System) error {
 		letters, err := system.Letters(ctx, v.Projection)
 		if err != nil {
@@ -49,6 +56,18 @@ func (v *dlqListVerb) Run(ctx context.Context, p *process) error {
 		}
 		return v.show(p.stdout, s)
 	})
+}
+
+// knownProjection refuses a name that no projection has: "no dead letters" would be a false comfort.
+func knownProjection(name string) error {
+	names := make([]string, 0, 3)
+	for _, e := range catalog.All() {
+		names = append(names, e.Name)
+	}
+	if name == "" || slices.Contains(names, name) {
+		return nil
+	}
+	return flags.Usagef("no projection is called %q: there are %s", name, strings.Join(names, ", "))
 }
 
 type dlqShowVerb struct {

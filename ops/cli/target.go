@@ -32,6 +32,7 @@ type resolved struct {
 	control.Config
 
 	name        string // for people, without passwords
+	dataDir     string // of `ops up`, when that is the target
 	phoneRegion string
 }
 
@@ -62,7 +63,7 @@ func (t *target) resolveStack() (resolved, error) {
 		return resolved{}, err
 	}
 	name := fmt.Sprintf("data dir %s (%s)", t.DataDir, stack.EnvFile)
-	return resolved{Config: cfg, name: name, phoneRegion: cmp.Or(t.PhoneRegion, env.PhoneRegion)}, nil
+	return resolved{Config: cfg, name: name, dataDir: t.DataDir, phoneRegion: cmp.Or(t.PhoneRegion, env.PhoneRegion)}, nil
 }
 
 func configOf(brokers string, urls catalog.URLs, dev bool) (control.Config, error) {

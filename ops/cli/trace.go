@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +37,7 @@ func (traceVerb) Help() string {
   pending    the view has not come so far
   parked     it could not be applied, see ops dlq list
   missing    it should be there
+  unreachable  its store does not say
 
 Exit code 3 unless every view has it, or rightly has not.
 
@@ -89,7 +92,10 @@ func (v *traceVerb) query(what string) (control.Query, error) {
 	if v.Since < 0 || v.Limit < 1 {
 		return q, flags.Usagef("--since must not be below 0, and --limit not below 1")
 	}
-	if id, err := uuid.Parse(what); err == nil && id != uuid.Nil {
+	if id, err := uuid.Parse(what); err == nil {
+		if id == uuid.Nil {
+			return q, flags.Usagef("the nil id is nobody's")
+		}
 		q.ID = id
 		return q, nil
 	}
@@ -109,7 +115,10 @@ func (v *traceVerb) notes(p *process, system *control.System, trace control.Trac
 		p.note("there are older records: --limit shows more than %d", v.Limit)
 	}
 	if len(trace.Records) == 0 {
-		p.note("not in any view, and not among the %d records of the log since %s: --since reads further back",
+		for _, view := range slices.Sorted(maps.Keys(trace.Away)) {
+			p.note("view %s could not be asked: %s", view, reason(trace.Away[view]))
+		}
+		p.note("not in any view that answered, and not among the %d records of the log since %s: --since reads further back",
 			trace.Read, trace.From.UTC().Format(time.RFC3339))
 	}
 }
@@ -167,7 +176,7 @@ func inLog(r control.Record) string {
 func viewsOf(r control.Record) sheet {
 	s := sheet{columns: []string{"view", "has", "detail"}}
 	for _, h := range r.Views {
-		s.add(h.View, string(h.Has), blank(h.Detail))
+		s.add(h.View, string(h.Has), blank(oneLine(h.Detail)))
 	}
 	return s
 }
@@ -184,7 +193,7 @@ func details(r control.Record) map[string]string {
 	views := make(map[string]string, len(r.Views))
 	for _, h := range r.Views {
 		if h.Detail != "" {
-			views[h.View] = h.Detail
+			views[h.View] = oneLine(h.Detail)
 		}
 	}
 	return views

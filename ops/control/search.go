@@ -40,6 +40,7 @@ type search struct {
 
 	mu         sync.Mutex
 	seen       []sighting
+	away       map[string]error // views that could not be asked
 	found      map[place]*Record
 	tombstones map[uuid.UUID]*Record
 }
@@ -73,11 +74,12 @@ func (f *search) run(ctx context.Context) error {
 // unique says whether there is only one record to be found: a receipt with a time in it is its record's key.
 func (f *search) unique() bool { return f.query.ID.Version() == 7 }
 
-// askViews asks every view at once. One that does not answer is no index; that is all.
+// askViews asks every view at once. One that does not answer is no index.
 func (f *search) askViews(ctx context.Context) {
 	var group errgroup.Group
 	for _, shelf := range f.shelves {
 		if shelf.err != nil {
+			f.away[shelf.entry.Name] = shelf.err
 			continue
 		}
 		group.Go(func() error {
@@ -87,10 +89,13 @@ func (f *search) askViews(ctx context.Context) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			f.seen = append(f.seen, seen...)
-			return err
+			if err != nil {
+				f.away[shelf.entry.Name] = err
+			}
+			return nil
 		})
 	}
-	_ = group.Wait() // judge asks again, and says what is away
+	_ = group.Wait() // it returns none
 }
 
 // check proves by the log what a view says of a record.
@@ -223,7 +228,7 @@ func (f *search) result() Trace {
 	slices.SortFunc(records, func(a, b Record) int {
 		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 	})
-	trace := Trace{Records: records, Read: f.read, From: f.from}
+	trace := Trace{Records: records, Read: f.read, From: f.from, Away: f.away}
 	if over := len(records) - f.query.Limit; over > 0 {
 		trace.Records, trace.More = records[over:], true
 	}

@@ -84,6 +84,8 @@ type Trace struct {
 	// Read is how many records of the log were looked through, and From since when, if any were.
 	Read int64
 	From time.Time
+	// Away are the views that could not be asked where to look, and why.
+	Away map[string]error
 }
 
 // Trace finds the records of an id or a phone, proves from the log itself that they are there, and says what each view
@@ -97,7 +99,7 @@ func (s *System) Trace(ctx context.Context, q Query) (Trace, error) {
 	}
 	q.Limit = orDefault(q.Limit, 20)
 	shelves := s.shelves(ctx)
-	search := search{System: s, query: q, shelves: shelves, found: make(map[place]*Record), tombstones: make(map[uuid.UUID]*Record)}
+	search := search{System: s, query: q, shelves: shelves, away: make(map[string]error), found: make(map[place]*Record), tombstones: make(map[uuid.UUID]*Record)}
 	if err := search.run(ctx); err != nil {
 		return Trace{}, err
 	}

@@ -7,10 +7,22 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"leadlog/ops/stack/localpg/filelock"
 )
 
 // EnvFile is the file in the data folder that says where everything is. A shell can source it.
 const EnvFile = "stack.env"
+
+// Running says whether `ops up` is at work in a data folder.
+func Running(dir string) bool {
+	lock, err := filelock.Try(filepath.Join(dir, lockFile))
+	if err != nil {
+		return true // held, or not ours to look at
+	}
+	_ = lock.Release() // it was only tried
+	return false
+}
 
 // Env is where everything of a stack is, in the environment's names.
 type Env struct {
