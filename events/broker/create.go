@@ -30,7 +30,7 @@ func Create(ctx context.Context, client *kgo.Client, spec Spec, dev bool) (creat
 		_, err = admin.CreateTopic(ctx, spec.Partitions, replicas, settings, spec.Topic)
 		switch {
 		case err == nil:
-			return true, awaitTopic(ctx, admin, spec.Topic)
+			return true, awaitTopic(ctx, admin, spec)
 		case !errors.Is(err, kerr.TopicAlreadyExists):
 			return false, fmt.Errorf("create topic %s: %w", spec.Topic, err)
 		}
@@ -39,6 +39,7 @@ func Create(ctx context.Context, client *kgo.Client, spec Spec, dev bool) (creat
 			return false, fmt.Errorf("look at topic %s: %w", spec.Topic, err)
 		}
 		if details[spec.Topic].Err == nil {
+			settle(ctx, admin, spec)
 			return false, nil
 		}
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
@@ -47,15 +48,25 @@ func Create(ctx context.Context, client *kgo.Client, spec Spec, dev bool) (creat
 	}
 }
 
-// awaitTopic returns once the brokers show a topic just made, with a leader for each partition.
-func awaitTopic(ctx context.Context, admin *kadm.Client, topic string) error {
+// settleWithin is how long Create waits for the leaders of a topic that somebody else has made, perhaps just now.
+const settleWithin = 5 * time.Second
+
+// settle waits a little for a topic that is there. If a leader stays away, that is for Check to tell.
+func settle(ctx context.Context, admin *kadm.Client, spec Spec) {
+	ctx, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	_ = awaitTopic(ctx, admin, spec)
+}
+
+// awaitTopic returns once the brokers show a topic, and the leader of each partition answers.
+func awaitTopic(ctx context.Context, admin *kadm.Client, spec Spec) error {
 	for {
-		details, err := admin.ListTopics(ctx, topic)
-		if err == nil && hasLeaders(details[topic]) {
+		details, err := admin.ListTopics(ctx, spec.Topic)
+		if err == nil && hasLeaders(details[spec.Topic]) && silent(ctx, admin, spec) == 0 {
 			return nil
 		}
 		if err := pause(ctx, 50*time.Millisecond); err != nil {
-			return fmt.Errorf("topic %s was created, but its leaders did not show: %w", topic, err)
+			return fmt.Errorf("topic %s is there, but not all its leaders are: %w", spec.Topic, err)
 		}
 	}
 }
