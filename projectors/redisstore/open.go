@@ -21,8 +21,8 @@ func Open(url, application string) (*redis.Client, error) {
 		return nil, errors.New("REDIS_URL is not a Redis URL such as redis://user:password@host:6379/0")
 	}
 	opts.ContextTimeoutEnabled = true
-	// Whoever calls waits and tries again, and says so; the driver's own tries would only hide what is wrong.
-	opts.DialerRetries, opts.MaxRetries = 1, -1
+	// Whoever calls waits and tries again, and says so; more tries to dial would only hide what is wrong.
+	opts.DialerRetries = 1
 	opts.ClientName = cmp.Or(opts.ClientName, application)
 	opts.ReadTimeout = cmp.Or(opts.ReadTimeout, timeout)
 	opts.WriteTimeout = cmp.Or(opts.WriteTimeout, timeout)
