@@ -24,7 +24,7 @@ func (w *worker) claim(ctx context.Context) (view.Position, int64, error) {
 	at, err := w.cfg.View.Claim(ctx, w.stream)
 	switch {
 	case errors.Is(err, view.ErrPositionGone):
-		return at, 0, w.first(ctx, start)
+		return at, 0, w.first(ctx, start, end)
 	case errors.Is(err, view.ErrHeld):
 		return at, 0, w.hold(ctx, at)
 	case err != nil:
@@ -45,7 +45,7 @@ func (w *worker) claim(ctx context.Context) (view.Position, int64, error) {
 }
 
 // first stores the first position of a view that holds nothing of this partition yet; the next claim finds it.
-func (w *worker) first(ctx context.Context, start int64) error {
+func (w *worker) first(ctx context.Context, start, end int64) error {
 	has, err := w.cfg.View.HasRows(ctx, w.stream.Partition)
 	if err != nil {
 		return err
@@ -58,6 +58,9 @@ func (w *worker) first(ctx context.Context, start int64) error {
 		if start, err = w.offsetAt(ctx, time.Now().Add(-reach)); err != nil {
 			return err
 		}
+		// Where nothing is that young, the answer is the end, asked for a moment later: what was appended in between would
+		// be skipped. The end that was known before skips nothing.
+		start = min(start, end)
 	}
 	if err := w.cfg.View.Create(ctx, w.stream, view.Mark{Next: start, Epoch: -1}); err != nil {
 		return err
