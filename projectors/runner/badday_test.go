@@ -139,3 +139,44 @@ func TestATombstoneForgetsItsLead(t *testing.T) {
 func poison() *kgo.Record {
 	return &kgo.Record{Topic: events.Topic, Partition: watched, Key: []byte("k"), Value: []byte("{")}
 }
+
+// overtaken is a view whose position moves between the look at the log's end and the claim, as when the one who had the
+// partition before applies a last batch.
+type overtaken struct {
+	view.View
+	once func(view.Stream)
+}
+
+func (o *overtaken) Claim(ctx context.Context, s view.Stream) (view.Position, error) {
+	at, err := o.View.Claim(ctx, s)
+	if err == nil && s.Partition == watched && o.once != nil {
+		once := o.once
+		o.once = nil
+		once(s)
+		return o.View.Claim(ctx, s)
+	}
+	return at, err
+}
+
+func TestAPositionThatMovedWhileItWasClaimedIsInRange(t *testing.T) {
+	t.Parallel()
+	p := newPipeline(t)
+	inner := p.view
+	p.view = &overtaken{View: inner, once: func(s view.Stream) {
+		p.leads(1, watched)
+		at, err := inner.Claim(t.Context(), s)
+		if err == nil {
+			_, err = inner.Apply(t.Context(), at, view.Mark{Next: 1, Epoch: -1}, nil)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}}
+	p.start()
+	p.await("the position", func() bool { return p.position().Next == 1 })
+	p.leads(1, watched)
+	p.awaitRows(1)
+	if why := p.alarm(); why != "" {
+		t.Fatalf("stopped: %s", why)
+	}
+}
