@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -179,4 +180,32 @@ func TestAPositionThatMovedWhileItWasClaimedIsInRange(t *testing.T) {
 	if why := p.alarm(); why != "" {
 		t.Fatalf("stopped: %s", why)
 	}
+}
+
+// lateEvent is a view that looks back eight days, and whose log gets its first event after the end was asked for. The event's
+// time is older than that, so a search by time passes over it, as it does over one that comes between the search's own two
+// requests.
+type lateEvent struct {
+	view.View
+	append func()
+}
+
+func (l *lateEvent) Reach() time.Duration { return 8 * 24 * time.Hour }
+
+func (l *lateEvent) HasRows(ctx context.Context, partition int32) (bool, error) {
+	if partition == watched && l.append != nil {
+		l.append()
+		l.append = nil
+	}
+	return l.View.HasRows(ctx, partition)
+}
+
+func TestAnEmptyViewStartsNoLaterThanTheEndItHasSeen(t *testing.T) {
+	t.Parallel()
+	p := newPipeline(t)
+	p.view = &lateEvent{View: p.view, append: func() {
+		p.leadAt(phoneIn(watched), time.Now().Add(-9*24*time.Hour))
+	}}
+	p.start()
+	p.awaitRows(1)
 }

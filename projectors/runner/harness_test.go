@@ -110,6 +110,12 @@ func (p *pipeline) start() *running {
 // lead appends a submission of a phone.
 func (p *pipeline) lead(phone string) {
 	p.Helper()
+	p.leadAt(phone, time.Time{})
+}
+
+// leadAt appends a submission with a record's time of its own; zero is now.
+func (p *pipeline) leadAt(phone string, at time.Time) {
+	p.Helper()
 	id := uuid.Must(uuid.NewV7())
 	record, err := events.Encode(&events.Event{
 		RecordID: id, EventID: id, Claimed: time.Now(), Source: "test",
@@ -118,7 +124,9 @@ func (p *pipeline) lead(phone string) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	p.produce(broker.ToKafka(events.Topic, &record))
+	kafka := broker.ToKafka(events.Topic, &record)
+	kafka.Timestamp = at
+	p.produce(kafka)
 }
 
 func (p *pipeline) produce(records ...*kgo.Record) {
@@ -131,10 +139,16 @@ func (p *pipeline) produce(records ...*kgo.Record) {
 // leads appends n submissions of phones never seen before, all in one partition.
 func (p *pipeline) leads(n int, partition int32) {
 	p.Helper()
-	for i := 0; n > 0; i++ {
+	for range n {
+		p.lead(phoneIn(partition))
+	}
+}
+
+// phoneIn returns a phone of a partition, never seen before.
+func phoneIn(partition int32) string {
+	for {
 		if phone := fmt.Sprintf("0912%07d", time.Now().UnixNano()%10_000_000); events.PartitionOf(phone) == partition {
-			p.lead(phone)
-			n--
+			return phone
 		}
 	}
 }
