@@ -4,62 +4,34 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"net/http"
 )
 
-// DefaultLang is the language of a page whose address names none.
-const DefaultLang = "fa"
-
 //go:embed texts.json
-var textsSource []byte
+var wordsSource []byte
 
-// texts are all words of one language.
-type texts struct {
-	Dir         string `json:"dir"`
-	Title       string `json:"title"`
-	Intro       string `json:"intro"`
-	Label       string `json:"label"`
-	Hint        string `json:"hint"`
-	Button      string `json:"button"`
-	ThanksTitle string `json:"thanks_title"`
-	ThanksText  string `json:"thanks_text"`
-	Back        string `json:"back"`
+// words are those words of one language that are not the owner's: they speak for the program.
+type words struct {
+	Dir  string `json:"dir"`
+	Name string `json:"name"` // of the language, in itself
+	Back string `json:"back"`
+	Home string `json:"home"`
+	Trap string `json:"trap"` // for people whose browser shows the honeypot after all
 
-	Messages map[string]string `json:"messages"` // by problem code
-	Failed   string            `json:"failed"`   // for any other code
+	Messages map[string]string `json:"messages"` // by problem code; "network" and "failed" are the script's
 }
 
-func (t texts) message(code string) string {
-	if message, ok := t.Messages[code]; ok {
+// message is what a person reads for a problem's code.
+func (w words) message(code string) string {
+	if message, ok := w.Messages[code]; ok {
 		return message
 	}
-	return t.Failed
+	return w.Messages["failed"]
 }
 
-func loadTexts() (map[string]texts, error) {
-	var languages map[string]texts
-	if err := json.Unmarshal(textsSource, &languages); err != nil {
+func loadWords() (map[string]words, error) {
+	var languages map[string]words
+	if err := json.Unmarshal(wordsSource, &languages); err != nil {
 		return nil, fmt.Errorf("texts.json: %w", err)
 	}
 	return languages, nil
-}
-
-// Lang returns the language that a request's address names, if there is such a page, or the default.
-func (p *Pages) Lang(r *http.Request) string {
-	if r.URL.RawQuery == "" {
-		return DefaultLang
-	}
-	lang := r.URL.Query().Get("lang")
-	if _, known := p.languages[lang]; known {
-		return lang
-	}
-	return DefaultLang
-}
-
-// Localized returns a path of ours in a language.
-func Localized(path, lang string) string {
-	if lang == DefaultLang {
-		return path
-	}
-	return path + "?lang=" + lang
 }

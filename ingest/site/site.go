@@ -5,7 +5,7 @@
 // The package is pure: it reads bytes, and knows neither where they come from nor how a page is made of them.
 package site
 
-// Site is one site.json.
+// Site is one site.json. What Parse returns is whole and within its limits; whoever holds it must not change it.
 type Site struct {
 	// Texts are by language, "fa" and "en". What one lacks the other has; what both lack is built in.
 	Texts    map[string]Texts `json:"texts,omitempty"`
@@ -31,7 +31,7 @@ type Hero struct {
 	Src    string            `json:"src"` // of this site: /media/NAME
 	Width  int               `json:"width,omitempty"`
 	Height int               `json:"height,omitempty"`
-	Alt    map[string]string `json:"alt,omitempty"` // by language
+	Alt    map[string]string `json:"alt,omitempty"` // by language; none for an image that is only decoration
 }
 
 // Consent is what visitors agree to by sending the form.
@@ -40,10 +40,29 @@ type Consent struct {
 	Text    map[string]string `json:"text"`    // by language
 }
 
-// Variant is one page of an A/B test: what it names replaces what the site says.
+// Variant is one page of an A/B test: what it names replaces what the site says. Its texts hold nothing of the thanks, since
+// the page that thanks is the same for all.
 type Variant struct {
 	Name  string           `json:"name"`
 	Share int              `json:"share"` // of all visitors, in relation to the other variants' shares
 	Texts map[string]Texts `json:"texts,omitempty"`
 	Hero  *Hero            `json:"hero,omitempty"`
+}
+
+// Variant returns the variant of a name, or nil.
+func (s *Site) Variant(name string) *Variant {
+	for i := range s.Variants {
+		if s.Variants[i].Name == name {
+			return &s.Variants[i]
+		}
+	}
+	return nil
+}
+
+// HeroOf returns the image of a variant (nil for a site without), or nil where there is none.
+func (s *Site) HeroOf(v *Variant) *Hero {
+	if v != nil && v.Hero != nil {
+		return v.Hero
+	}
+	return s.Hero
 }

@@ -2,30 +2,29 @@ package submit
 
 import (
 	"net/http"
-	"net/url"
-	"strings"
 
 	"leadlog/ingest/page"
 	"leadlog/ingest/problem"
+	"leadlog/ingest/site"
 )
 
 // answer writes what became of a submission, and returns the status, and the problem's code if there was one.
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, s *submission, browser bool, err error) (status int, code string) {
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, s *submission, err error) (status int, code string) {
 	if err != nil {
 		p := problemOf(err)
 		if p.Code == "outcome_unknown" {
 			p.ID = s.event.EventID.String()
 		}
-		if browser {
+		if s.browser {
 			return h.showAgain(w, r, s, p), p.Code
 		}
 		p.Write(w)
 		return p.Status, p.Code
 	}
-	if browser {
+	if s.browser {
 		// A person gets the same thanks for a duplicate: whether a number is known is nobody's business.
 		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("Location", thanksFor(s.input.next, h.cfg.Pages.Lang(r)))
+		w.Header().Set("Location", h.target(s.input.next, page.Lang(r)))
 		w.WriteHeader(http.StatusSeeOther)
 		return http.StatusSeeOther, ""
 	}
@@ -47,49 +46,42 @@ func (s *submission) accepted(w http.ResponseWriter) int {
 	return status
 }
 
-// showAgain renders the form with what was typed. A phone that is wrong is 422: the request was fine, its content was not.
+// showAgain renders the form with what was typed. A phone that is wrong is 422: the request was fine, its content was not. One
+// that came twice is a broken request.
 func (h *Handler) showAgain(w http.ResponseWriter, r *http.Request, s *submission, p problem.Problem) int {
-	aboutPhone := p.Field == "phone"
+	aboutPhone := p.Field == "phone" && p.Code != "repeated_field"
 	if aboutPhone {
 		p.Status = http.StatusUnprocessableEntity
 	}
 	p.Headers(w.Header())
+	lang := page.Lang(r)
 	h.cfg.Pages.ShowAgain(w, p.Status, page.Form{
-		Lang: h.cfg.Pages.Lang(r), Phone: s.input.phone, Code: p.Code, AboutPhone: aboutPhone, Hidden: hidden(&s.input),
+		Lang: lang, Phone: s.input.phone, Website: s.input.website, Code: p.Code, AboutPhone: aboutPhone,
+		Variant: s.input.variant, Target: h.target(s.input.next, lang), Hidden: hidden(&s.input, p.Code),
 	})
 	return p.Status
 }
 
-// hidden returns what the first post carried beside the phone.
-func hidden(in *input) []page.Hidden {
+// hidden returns what the first post carried beside what the form has fields for. A key that was refused is left out:
+// the person who is asked to press again has no way to mend it.
+func hidden(in *input, code string) []page.Hidden {
 	var kept []page.Hidden
 	for _, f := range in.formFields() {
-		if f.name != "phone" && *f.to != "" {
+		switch {
+		case *f.to == "", f.name == "phone", f.name == "website":
+		case f.name == "idempotency_key" && code == errIdempotencyKey.code:
+		default:
 			kept = append(kept, page.Hidden{Name: f.name, Value: *f.to})
 		}
 	}
 	return kept
 }
 
-// thanksFor returns where a form's post leads: next, if it is a path of this site, else the page that thanks.
-func thanksFor(next, lang string) string {
-	if isLocalPath(next) {
+// target returns where a form's post leads: next, if it is a path of this site or of a site that may post here, else to where
+// the site's owner thanks.
+func (h *Handler) target(next, lang string) string {
+	if site.IsLocalPath(next) || h.cfg.Origins.hold(next) {
 		return next
 	}
-	return page.Localized(page.ThanksPath, lang)
-}
-
-// isLocalPath says whether a text leads to this site, for every browser: they read a backslash as a slash, and drop control
-// characters, so that /\evil.example and /<TAB>/evil.example lead elsewhere.
-func isLocalPath(text string) bool {
-	if !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") || strings.ContainsRune(text, '\\') {
-		return false
-	}
-	for i := range len(text) {
-		if text[i] <= ' ' || text[i] > '~' {
-			return false
-		}
-	}
-	u, err := url.Parse(text)
-	return err == nil && u.Host == "" && u.Scheme == ""
+	return h.cfg.Pages.AfterPost(lang)
 }

@@ -15,6 +15,7 @@ import (
 // submission is one request on its way through the edge.
 type submission struct {
 	input     input
+	browser   bool // the client shows HTML: it is answered with pages
 	client    netip.Addr
 	event     events.Event
 	record    events.Record
@@ -30,7 +31,7 @@ func (h *Handler) validate(s *submission, r *http.Request) error {
 	if s.event.RecordID, err = uuid.NewV7(); err != nil {
 		return fmt.Errorf("mint a record key: %w", err)
 	}
-	if s.event.EventID, err = receiptOf(&s.input, r.Header, phone, s.event.RecordID); err != nil {
+	if s.event.EventID, err = s.receipt(r.Header, phone); err != nil {
 		return err
 	}
 	s.client = h.cfg.Proxies.Client(r.RemoteAddr, r.Header["X-Forwarded-For"])
@@ -45,6 +46,7 @@ func (h *Handler) validate(s *submission, r *http.Request) error {
 		IP: s.client.String(), UserAgent: userAgent, Device: deviceOf(userAgent),
 		Path: clean(r.URL.Path, events.MaxURL), Page: s.input.page, Referrer: s.input.referrer,
 		Campaign: s.input.campaign, Variant: s.input.variant, Consent: s.input.consent,
+		Suspect: s.input.website != "",
 	}
 	if s.record, err = events.Encode(&s.event); err != nil {
 		return fmt.Errorf("encode what was validated: %w", err)
@@ -52,19 +54,26 @@ func (h *Handler) validate(s *submission, r *http.Request) error {
 	return nil
 }
 
-// receiptOf returns the id that the client gets: the record key, or, when the client sent an Idempotency-Key (as a header,
-// or as a form's field), what is derived from that, so that every retry has the same.
-func receiptOf(in *input, h http.Header, phone string, recordID uuid.UUID) (uuid.UUID, error) {
-	keys := h["Idempotency-Key"]
+// receipt returns the id that the client gets: the record key, or, when the client sent an Idempotency-Key (as a header, or
+// as a form's field), what is derived from that, so that every retry has the same. A browser without JavaScript has none to
+// send. It gets one before the append, which the form holds when the outcome is unknown: pressing again is then a retry.
+func (s *submission) receipt(h http.Header, phone string) (uuid.UUID, error) {
+	keys, inForm := h["Idempotency-Key"], &s.input.idempotencyKey
 	switch {
-	case len(keys) > 1, len(keys) == 1 && in.idempotencyKey != "" && keys[0] != in.idempotencyKey:
+	case len(keys) > 1, len(keys) == 1 && *inForm != "" && keys[0] != *inForm:
 		return uuid.Nil, errIdempotencyKey // two keys are two promises
 	case len(keys) == 1:
-		return events.ReceiptOf(keys[0], phone)
-	case in.idempotencyKey != "":
-		return events.ReceiptOf(in.idempotencyKey, phone)
+		*inForm = keys[0]
+	case *inForm == "" && !s.browser:
+		return s.event.RecordID, nil
+	case *inForm == "":
+		key, err := uuid.NewRandom()
+		if err != nil {
+			return uuid.Nil, fmt.Errorf("mint an idempotency key: %w", err)
+		}
+		*inForm = key.String()
 	}
-	return recordID, nil
+	return events.ReceiptOf(*inForm, phone)
 }
 
 // fillFromReferer takes page and campaign from the address of the page that was posted from, when it is a page of ours and

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -64,6 +65,9 @@ func decode(t *testing.T, r events.Record) events.Event {
 	return e
 }
 
+// builtIn are the pages that most tests share: to render and compress them takes longer than most tests.
+var builtIn = sync.OnceValues(page.New)
+
 // endpoint is a handler in a world of its own.
 type endpoint struct {
 	*Handler
@@ -73,7 +77,7 @@ type endpoint struct {
 
 func newEndpoint(t *testing.T, change ...func(*Config)) endpoint {
 	t.Helper()
-	pages, err := page.New()
+	pages, err := builtIn()
 	if err != nil {
 		t.Fatal(err)
 	}

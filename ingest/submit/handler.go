@@ -28,7 +28,7 @@ type Gate interface {
 	Release(phone string, receipt uuid.UUID)
 }
 
-// Config is what the endpoint is made of. All but PhoneRegion, Proxies and Origins must be set.
+// Config is what the endpoint is made of. All but PhoneRegion, Proxies, Origins and MaxBody must be set.
 type Config struct {
 	Log   Log
 	Gate  Gate
@@ -40,7 +40,9 @@ type Config struct {
 	// Proxies are the peers whose X-Forwarded-For is believed.
 	Proxies gate.Proxies
 	// Origins are the other sites that may post; see ParseOrigins. The zero value allows none.
-	Origins  Origins
+	Origins Origins
+	// MaxBody is the longest body that is read.
+	MaxBody  MaxBody
 	Registry prometheus.Registerer
 	Logger   *slog.Logger
 }
@@ -79,44 +81,43 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
 	h.cfg.Origins.share(w.Header(), r)
 	s := &submission{}
-	browser, err := h.read(s, w, r)
+	err := h.read(s, w, r)
 	if err == nil {
 		err = h.validate(s, r)
 	}
 	if err == nil {
 		err = h.keep(s)
 	}
-	status, code := h.answer(w, r, s, browser, err)
+	status, code := h.answer(w, r, s, err)
 	h.metrics.answered(started, status, code, s.duplicate)
 	h.log(r, s, status, code, err)
 }
 
-// read applies the limits and parses the body. browser says that the client is one which shows HTML.
-func (h *Handler) read(s *submission, w http.ResponseWriter, r *http.Request) (browser bool, err error) {
+// read applies the limits and parses the body.
+func (h *Handler) read(s *submission, w http.ResponseWriter, r *http.Request) error {
 	kind, err := kindOf(r.Header)
 	if err != nil {
-		return false, err
+		s.browser = page.WantsHTML(r)
+		return err
 	}
-	browser = kind == formBody && !page.WantsJSON(r)
+	s.browser = kind == formBody && !page.WantsJSON(r)
 	if err := h.cfg.Origins.check(r); err != nil {
-		return browser, err
+		return err
 	}
 	if err := checkQuery(r.URL.RawQuery); err != nil {
-		return browser, err
+		return err
 	}
-	body, err := readBody(w, r)
+	body, err := h.cfg.MaxBody.read(w, r)
 	if err != nil {
-		return browser, err
+		return err
 	}
 	if kind == formBody {
 		s.input, err = parseForm(string(body))
 	} else {
 		s.input, err = parseJSON(body)
 	}
-	if err == nil {
-		fillFromReferer(&s.input, r)
-	}
-	return browser, err
+	fillFromReferer(&s.input, r)
+	return err
 }
 
 // keep claims and appends. The append happens whatever the claim says: a duplicate is an event too, and the log decides.

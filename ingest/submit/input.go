@@ -16,6 +16,7 @@ type input struct {
 	campaign events.Campaign
 
 	idempotencyKey, next string // of forms; programs send the key as a header
+	website              string // of forms: the honeypot, which people don't see
 }
 
 // field is one name that a body may use: where its text goes, and its longest length in code points (0: not kept in the
@@ -46,11 +47,11 @@ func campaignFields(c *events.Campaign) [5]field {
 	}
 }
 
-func (in *input) formFields() [12]field {
+func (in *input) formFields() [13]field {
 	plain, campaign := in.fields(), campaignFields(&in.campaign)
-	all := [12]field{{"idempotency_key", &in.idempotencyKey, 0}, {"next", &in.next, 0}}
-	copy(all[2:], plain[:])
-	copy(all[7:], campaign[:])
+	all := [13]field{{"idempotency_key", &in.idempotencyKey, 0}, {"next", &in.next, 0}, {"website", &in.website, 0}}
+	copy(all[3:], plain[:])
+	copy(all[8:], campaign[:])
 	return all
 }
 

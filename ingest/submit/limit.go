@@ -1,6 +1,7 @@
 package submit
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -10,8 +11,11 @@ import (
 	"strings"
 )
 
-// maxBody is the longest body, in bytes: ten times what a form with its campaign needs.
+// maxBody is the longest body when nothing else is said, in bytes: ten times what a form with its campaign needs.
 const maxBody = 4 << 10
+
+// MaxBody is the longest body that is read, in bytes. 0 means 4 KiB.
+type MaxBody int
 
 // bodyKind is how a body is written.
 type bodyKind int
@@ -85,12 +89,13 @@ func cutAny(s, chars string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// readBody reads a body of at most maxBody bytes. The server's read timeout bounds how long it may take to arrive.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.ContentLength > maxBody {
+// read reads a whole body. The server's read timeout bounds how long it may take to arrive.
+func (m MaxBody) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	longest := int64(cmp.Or(m, maxBody))
+	if r.ContentLength > longest {
 		return nil, errTooLarge
 	}
-	body, err := readAll(w, r)
+	body, err := readAll(w, r, longest)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil && len(body) == 0:
@@ -107,9 +112,9 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // readAll is io.ReadAll, with the one allocation that is needed when the length is known. net/http ends a body of a known
 // length there; one without is cut off.
-func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func readAll(w http.ResponseWriter, r *http.Request, longest int64) ([]byte, error) {
 	if r.ContentLength < 0 {
-		return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, longest))
 	}
 	body := make([]byte, r.ContentLength)
 	_, err := io.ReadFull(r.Body, body)

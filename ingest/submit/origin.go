@@ -16,7 +16,7 @@ type Origins struct {
 func ParseOrigins(list string) (Origins, error) {
 	o := Origins{protection: http.NewCrossOriginProtection(), allowed: make(map[string]bool)}
 	for _, origin := range strings.Split(list, ",") {
-		origin = strings.ToLower(strings.TrimSpace(origin))
+		origin = plainOrigin(strings.TrimSpace(origin))
 		if origin == "" {
 			continue
 		}
@@ -35,6 +35,33 @@ func (o Origins) check(r *http.Request) error {
 		return errForbiddenOrigin
 	}
 	return nil
+}
+
+// plainOrigin writes an origin as browsers do: in small letters, and without the port that its scheme has anyway.
+func plainOrigin(origin string) string {
+	origin = strings.ToLower(origin)
+	switch {
+	case strings.HasPrefix(origin, "https://"):
+		return strings.TrimSuffix(origin, ":443")
+	case strings.HasPrefix(origin, "http://"):
+		return strings.TrimSuffix(origin, ":80")
+	}
+	return origin
+}
+
+// hold says whether an address leads to an allowed site, for every browser: what stands between the scheme and the path must
+// be the origin and nothing else, so that no user name, escape or backslash is left to be read in two ways.
+func (o Origins) hold(address string) bool {
+	for i := range len(address) {
+		if address[i] <= ' ' || address[i] > '~' {
+			return false
+		}
+	}
+	scheme, rest, found := strings.Cut(address, "://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	return found && o.allowed[plainOrigin(scheme+"://"+rest)]
 }
 
 // share lets the page of an allowed origin read the answer. For every other origin it adds nothing, and browsers so refuse.
