@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
 	"leadlog/events"
 	"leadlog/events/broker"
 	"leadlog/ingest/gate"
+	"leadlog/ingest/media"
 	"leadlog/ingest/server"
 	"leadlog/ingest/submit"
 	"leadlog/ops/flags"
@@ -34,13 +36,55 @@ type cli struct {
 	RedisURL       string `name:"redis-url" placeholder:"URL" help:"Redis for claims and throttles. Empty: without."`
 	Listen         string `default:":8080" help:"Public address: page and API."`
 	PrivateListen  string `default:"127.0.0.1:9090" help:"Private address: metrics, detailed health, profiles."`
-	TrustedProxies string `placeholder:"CIDR,..." help:"Peers whose X-Forwarded-For is believed."`
+	TrustedProxies string `placeholder:"CIDR,..." help:"Peers whose X-Forwarded-For and X-Forwarded-Proto are believed."`
 	AllowedOrigins string `placeholder:"ORIGIN,..." help:"Other sites whose pages may post here, such as https://shop.example."`
 	RateLimit      int    `default:"${rate_limit}" help:"Submissions a client a minute; 0 for no limit."`
 	PhoneRegion    string `placeholder:"IR" help:"Region that numbers are read with; they are then stored in E.164. Empty: as typed."`
 	Healthcheck    bool   `noenv:"" help:"Ask the edge at --private-listen whether it is ready, and exit 0 if so: for containers."`
 	Dev            bool   `help:"For development: one broker will do, and debug logs. Never for real leads."`
+
+	TLSCertFile string `name:"tls-cert-file" group:"TLS, without a proxy in front:" placeholder:"FILE" help:"Certificate chain (PEM) of the public address, read again when it changes."`
+	TLSKeyFile  string `name:"tls-key-file" group:"TLS, without a proxy in front:" placeholder:"FILE" help:"Its private key (PEM)."`
+
+	S3Endpoint  string `name:"s3-endpoint" group:"Media and site.json:" placeholder:"http://HOST:PORT" help:"S3 server; host:port alone means https, but http on the loopback. Empty: without, the page says what is built in."`
+	S3AccessKey string `name:"s3-access-key" group:"Media and site.json:" help:"Its access key."`
+	S3SecretKey string `name:"s3-secret-key" group:"Media and site.json:" help:"Its secret key; better given by the environment, since others can see command lines."`
+	S3Bucket    string `name:"s3-bucket" group:"Media and site.json:" help:"The bucket; landing-media when not given."`
+
+	Limits limits `embed:"" group:"Limits, and what is answered over them:"`
 }
+
+// limits are server.Limits as flags.
+type limits struct {
+	HeaderTimeout           time.Duration `default:"${header_timeout}" help:"For a request's headers, and a TLS handshake: closed."`
+	BodyTimeout             time.Duration `default:"${body_timeout}" help:"For a whole request to arrive: 408."`
+	IdleTimeout             time.Duration `default:"${idle_timeout}" help:"Between two requests of a connection: closed."`
+	MaxBody                 int           `default:"${max_body}" help:"Longest body of a submission, in bytes: 413."`
+	MaxHeader               int           `default:"${max_header}" help:"Longest request line with headers, in bytes, give or take 3 KiB: 431."`
+	MaxConnections          int           `default:"${max_connections}" help:"Connections at once: 503."`
+	MaxConnectionsPerClient int           `default:"${max_connections_per_client}" help:"Of one IPv4 address or IPv6 /64; 0 for no limit; loopback and trusted proxies are exempt: 429."`
+	MaxInflightRecords      int64         `default:"${max_inflight_records}" help:"Events that Kafka has not answered yet, a quarter of them in one partition: 503."`
+	MaxInflightBytes        int64         `default:"${max_inflight_bytes}" help:"The same in bytes."`
+}
+
+// defaults are the values that the tags above name.
+func defaults() kong.Vars {
+	d := server.DefaultLimits()
+	vars := kong.Vars{"rate_limit": fmt.Sprint(gate.DefaultRateLimit)}
+	for name, value := range map[string]any{
+		"header_timeout": d.HeaderTimeout, "body_timeout": d.BodyTimeout, "idle_timeout": d.IdleTimeout,
+		"max_body": d.MaxBody, "max_header": d.MaxHeader,
+		"max_connections": d.MaxConnections, "max_connections_per_client": d.MaxConnectionsPerClient,
+		"max_inflight_records": d.MaxInflightRecords, "max_inflight_bytes": d.MaxInflightBytes,
+	} {
+		vars[name] = fmt.Sprint(value)
+	}
+	return vars
+}
+
+// memoryLimit leaves room below the 256 MiB that a container may have. Ten thousand idle connections alone fill about a third
+// of it; left to its own rule, the runtime would let garbage double that.
+const memoryLimit = 200 << 20
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -55,8 +99,7 @@ func main() {
 // run is the whole program: main starts it as tests do. It returns when ctx has ended and everything is answered.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	var c cli
-	if _, err := flags.Parse(&c, args, getenv, stdout, kong.Name("ingest"), kong.Description(description),
-		kong.Vars{"rate_limit": fmt.Sprint(gate.DefaultRateLimit)}); err != nil {
+	if _, err := flags.Parse(&c, args, getenv, stdout, kong.Name("ingest"), kong.Description(description), defaults()); err != nil {
 		return err
 	}
 	if c.Healthcheck {
@@ -71,6 +114,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return flags.UsageError{Err: err}
 	}
 	telemetry.RouteRedisLog(cfg.Log)
+	telemetry.LimitMemory(getenv, memoryLimit)
 	return server.Run(ctx, cfg)
 }
 
@@ -79,6 +123,8 @@ func (c *cli) config() (server.Config, error) {
 	cfg := server.Config{
 		Topic: events.Topic, Dev: c.Dev, RedisURL: c.RedisURL, RateLimit: c.RateLimit, PhoneRegion: c.PhoneRegion,
 		Listen: c.Listen, PrivateListen: c.PrivateListen, Source: source(),
+		TLSCertFile: c.TLSCertFile, TLSKeyFile: c.TLSKeyFile, Limits: server.Limits(c.Limits),
+		Media: media.Store{Endpoint: c.S3Endpoint, AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey, Bucket: c.S3Bucket},
 	}
 	var err error
 	if cfg.Brokers, err = broker.ParseBrokers(c.KafkaBrokers); err != nil {

@@ -53,6 +53,16 @@ func TestWhatCantBeMeantIsUsageAndNamesTheVariable(t *testing.T) {
 		"RATE_LIMIT":      {"KAFKA_BROKERS", "127.0.0.1:1", "RATE_LIMIT", "-5"},
 		"--rate-limit":    {"KAFKA_BROKERS", "127.0.0.1:1", "RATE_LIMIT", "many"},
 		"PHONE_REGION":    {"KAFKA_BROKERS", "127.0.0.1:1", "PHONE_REGION", "Iran"},
+		"MAX_HEADER":      {"KAFKA_BROKERS", "127.0.0.1:1", "MAX_HEADER", "100"},
+		"MAX_CONNECTIONS": {"KAFKA_BROKERS", "127.0.0.1:1", "MAX_CONNECTIONS", "-1"},
+		"BODY_TIMEOUT":    {"KAFKA_BROKERS", "127.0.0.1:1", "BODY_TIMEOUT", "-1s"},
+		"--idle-timeout":  {"KAFKA_BROKERS", "127.0.0.1:1", "IDLE_TIMEOUT", "soon"},
+		"TLS_KEY_FILE":    {"KAFKA_BROKERS", "127.0.0.1:1", "TLS_CERT_FILE", "/nowhere/tls.crt"},
+		"TLS_CERT_FILE":   {"KAFKA_BROKERS", "127.0.0.1:1", "TLS_KEY_FILE", "/nowhere/tls.key"},
+		"/nowhere/tls.key": {
+			"KAFKA_BROKERS", "127.0.0.1:1", "LISTEN", "127.0.0.1:0", "PRIVATE_LISTEN", "127.0.0.1:0",
+			"TLS_CERT_FILE", "/nowhere/tls.crt", "TLS_KEY_FILE", "/nowhere/tls.key",
+		},
 	} {
 		var out, errs bytes.Buffer
 		err := run(context.Background(), nil, env(vars...), &out, &errs)
@@ -89,6 +99,8 @@ func TestHelpHasAnExampleAndNamesEveryVariable(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Example:", "KAFKA_BROKERS", "REDIS_URL", "LISTEN", "PRIVATE_LISTEN", "TRUSTED_PROXIES", "ALLOWED_ORIGINS", "RATE_LIMIT", "PHONE_REGION", "DEV",
+		"TLS_CERT_FILE", "TLS_KEY_FILE", "HEADER_TIMEOUT", "BODY_TIMEOUT", "IDLE_TIMEOUT", "MAX_BODY", "MAX_HEADER", "MAX_CONNECTIONS",
+		"MAX_CONNECTIONS_PER_CLIENT", "MAX_INFLIGHT_RECORDS", "MAX_INFLIGHT_BYTES", "=16384", "=256", "=5s", "Limits",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("help lacks %s:\n%s", want, &out)

@@ -63,6 +63,12 @@ func (p Proxies) Client(peer string, forwarded []string) netip.Addr {
 	return client
 }
 
+// Trusts says whether a connection's other end (host:port) is one of the proxies, whose headers are believed.
+func (p Proxies) Trusts(peer string) bool { return len(p) > 0 && p.trusts(parsePeer(peer)) }
+
+// Contains says whether an address is that of one of the proxies.
+func (p Proxies) Contains(addr netip.Addr) bool { return p.trusts(plain(addr)) }
+
 func (p Proxies) trusts(addr netip.Addr) bool {
 	for _, prefix := range p {
 		if prefix.Contains(addr) {
@@ -94,15 +100,22 @@ func parseEntry(text string) (netip.Addr, bool) {
 // plain drops what makes two spellings of one address: the zone, and IPv4 dressed as IPv6.
 func plain(addr netip.Addr) netip.Addr { return addr.WithZone("").Unmap() }
 
-// throttleKey is what a client is counted by: the address, or of an IPv6 address its /64, since a household has 2^64 of them.
+// Network is what a client is counted by: the address, or of an IPv6 address its /64, since a household has 2^64 of them.
+func Network(client netip.Addr) netip.Prefix {
+	client = plain(client)
+	bits := client.BitLen()
+	if client.Is6() {
+		bits = 64
+	}
+	network, _ := client.Prefix(bits) // can't fail: the bits are the address's
+	return network
+}
+
+// throttleKey names a client's counter.
 func throttleKey(client netip.Addr) string {
 	const prefix = "throttle:submit_ip:"
 	if client.Is4() {
 		return prefix + client.String()
 	}
-	network, err := client.Prefix(64)
-	if err != nil {
-		return prefix + client.String()
-	}
-	return prefix + network.String()
+	return prefix + Network(client).String()
 }

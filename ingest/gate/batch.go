@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -18,14 +17,12 @@ var releaseSource string
 const (
 	// maxBatch bounds one script, so that Redis is not kept from others for more than a few ms.
 	maxBatch = 256
-	// batchTimeout is what one round trip may take. It is longer than a submission's wait: a slow answer makes claims late,
-	// only none at all makes Redis "away".
+	// batchTimeout is what one round trip may take. It is longer than a submission's wait, so that a slow Redis is told
+	// apart from one that is gone, and a claim that is late is made all the same.
 	batchTimeout = 500 * time.Millisecond
 	// probeKey proves that Redis takes writes: a replica, a full or a stuck one answers PING as well.
 	probeKey = "leadlog:probe"
 )
-
-var errAway = errors.New("redis is away")
 
 // claim is one submission that waits for Redis.
 type claim struct {
@@ -77,16 +74,9 @@ func (g *Gate) admit(ctx context.Context, batch []*claim) {
 	}
 }
 
-// ask runs the admit script, and notes whether Redis answered. While Redis is away it is left to probe.
+// ask runs the admit script, unless Redis is away: then it is left to probe.
 func (g *Gate) ask(ctx context.Context, keys []string, args []any) ([]int64, error) {
-	if g.state.Load() == away {
-		return nil, errAway
-	}
-	answers, err := g.run(ctx, keys, args)
-	if ctx.Err() == nil {
-		g.met(err)
-	}
-	return answers, err
+	return g.breaker.ask(func() ([]int64, error) { return g.run(ctx, keys, args) })
 }
 
 func (g *Gate) run(ctx context.Context, keys []string, args []any) ([]int64, error) {
@@ -100,12 +90,11 @@ func (g *Gate) run(ctx context.Context, keys []string, args []any) ([]int64, err
 }
 
 // probe makes a claim that is nobody's, and ends at once.
-func (g *Gate) probe(ctx context.Context) {
-	_, err := g.run(ctx, []string{probeKey, probeKey}, []any{0, 0, 1, "probe"})
-	if ctx.Err() != nil {
-		return
-	}
-	g.met(err)
+func (g *Gate) probe(ctx context.Context) error {
+	_, err := g.breaker.try(func() ([]int64, error) {
+		return g.run(ctx, []string{probeKey, probeKey}, []any{0, 0, 1, "probe"})
+	})
+	return err
 }
 
 // release gives claims back, also when the edge is about to end.

@@ -7,5 +7,7 @@
 //     calls every submission new. Leads are taken all the same (promise 6).
 //   - A claim is a hint. The log decides what is a duplicate, so a claim that is lost, doubled or late does no harm.
 //   - Over the limit, no claim is made: a flood can't make somebody else's phone look like a duplicate.
+//   - A Redis that is away or slow costs no submission the wait for long: after three failures in a row a circuit breaker
+//     answers at once from memory, and a probe every second, which is no visitor's, finds out when Redis is back.
 //   - Redis going away and coming back are one log line each.
 package gate

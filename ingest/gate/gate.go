@@ -3,13 +3,10 @@ package gate
 import (
 	"context"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
-
-	"leadlog/ops/telemetry"
 )
 
 // Admission is what the gate thinks of one submission.
@@ -33,14 +30,8 @@ type Gate struct {
 
 	claims   chan *claim
 	releases chan release
-	state    atomic.Int32 // unasked, here or away; set by Run alone
+	breaker  *breaker
 }
-
-const (
-	unasked int32 = iota
-	here
-	away
-)
 
 // Bounds of what waits for Redis. More than that is not worth the wait: such submissions go on without a claim, and such
 // claims end by themselves.
@@ -64,6 +55,7 @@ func New(cfg Config) (*Gate, error) {
 		releaseScript: redis.NewScript(releaseSource),
 		claims:        make(chan *claim, maxClaims),
 		releases:      make(chan release, maxReleases),
+		breaker:       newBreaker(cfg),
 	}
 	if options, _ := cfg.redisOptions(); options != nil {
 		g.redis = redis.NewClient(options)
@@ -75,7 +67,7 @@ func New(cfg Config) (*Gate, error) {
 // and no context: a client that hangs up is a submission like any other.
 func (g *Gate) Admit(client netip.Addr, phone string, receipt uuid.UUID) Admission {
 	bucket := throttleKey(client)
-	if g.redis == nil || g.state.Load() == away {
+	if g.redis == nil || g.breaker.isAway() {
 		return g.alone(bucket)
 	}
 	c := &claim{bucket: bucket, phone: phone, receipt: receipt.String(), answer: make(chan Admission, 1)}
@@ -94,6 +86,7 @@ func (g *Gate) Admit(client netip.Addr, phone string, receipt uuid.UUID) Admissi
 		}
 	case <-timer.C:
 		c.late.Store(true)
+		g.breaker.waitedInVain()
 	}
 	return g.alone(bucket)
 }
@@ -126,7 +119,11 @@ func (g *Gate) Run(ctx context.Context) error {
 	}
 	ticker := time.NewTicker(probeEvery)
 	defer ticker.Stop()
-	g.probe(ctx)
+	for range trips { // one that is away from the start is said to be, without waiting for visitors to find out
+		if g.probe(ctx) == nil {
+			break
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -137,8 +134,8 @@ func (g *Gate) Run(ctx context.Context) error {
 		case r := <-g.releases:
 			_ = g.release(ctx, gather(r, g.releases)) // they end by themselves
 		case <-ticker.C:
-			if g.state.Load() == away {
-				g.probe(ctx)
+			if g.breaker.isAway() {
+				_ = g.probe(ctx) // what it found is noted
 			}
 		}
 	}
@@ -146,29 +143,11 @@ func (g *Gate) Run(ctx context.Context) error {
 
 // close sends the releases that wait, unless Redis does not take them.
 func (g *Gate) close(ctx context.Context) {
-	g.state.Store(away)
+	g.breaker.state.Store(away)
 	for len(g.releases) > 0 {
 		if g.release(ctx, gather(<-g.releases, g.releases)) != nil {
 			break
 		}
 	}
 	_ = g.redis.Close() // nothing is buffered, so nothing can be lost
-}
-
-// met notes how Redis answered, and logs when that is news.
-func (g *Gate) met(err error) {
-	state := here
-	if err != nil {
-		state = away
-	}
-	if g.state.Swap(state) == state {
-		return
-	}
-	if err != nil {
-		g.cfg.Health.Set(PartName, telemetry.Degraded, err.Error())
-		g.cfg.Log.Warn("redis: away, leads are taken without claims and throttled in memory", "err", err)
-		return
-	}
-	g.cfg.Health.Set(PartName, telemetry.Healthy, "")
-	g.cfg.Log.Info("redis: here, claims and throttles are shared by all edges")
 }

@@ -58,7 +58,7 @@ func start(t *testing.T, cfg Config) *Gate {
 		}
 	})
 	if cfg.RedisURL != "" {
-		ingesttest.Eventually(t, "the first probe", func() bool { return g.state.Load() != unasked })
+		ingesttest.Eventually(t, "the first probe", func() bool { return g.breaker.state.Load() != unasked })
 	}
 	return g
 }

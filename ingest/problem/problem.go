@@ -2,6 +2,8 @@
 package problem
 
 import (
+	"bytes"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -46,6 +48,22 @@ func (p Problem) Write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(p.body()) // the client hung up: nobody is left to tell
+}
+
+// Message is the whole answer as bytes, for a connection that no HTTP server is going to see.
+func (p Problem) Message() []byte {
+	h := make(http.Header)
+	p.Headers(h)
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	body := p.body()
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", p.Status, http.StatusText(p.Status))
+	_ = h.Write(&b) // to memory
+	b.WriteString("\r\n")
+	b.Write(body)
+	return b.Bytes()
 }
 
 func (p Problem) body() []byte {

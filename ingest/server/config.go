@@ -11,6 +11,7 @@ import (
 
 	"leadlog/events"
 	"leadlog/ingest/gate"
+	"leadlog/ingest/media"
 	"leadlog/ingest/submit"
 	"leadlog/ops/flags"
 	"leadlog/ops/telemetry"
@@ -28,12 +29,19 @@ type Config struct {
 	RedisURL string
 	// ClaimWait is how long a submission waits for Redis. gate.DefaultWait when 0.
 	ClaimWait time.Duration
+	// Media says where site.json and the media are; the zero value means without.
+	Media media.Store
 	// RateLimit is submissions a client a minute; 0 means no limit.
 	RateLimit int
 	// PhoneRegion is the region that numbers are read with, such as IR; empty for none.
 	PhoneRegion string
-	// TrustedProxies are the peers whose X-Forwarded-For is believed; see gate.ParseProxies.
+	// TrustedProxies are the peers whose X-Forwarded-For and X-Forwarded-Proto are believed; see gate.ParseProxies.
 	TrustedProxies gate.Proxies
+	// Limits bound clients and memory. The zero value has the defaults, and no limit of connections per client.
+	Limits Limits
+	// TLSCertFile and TLSKeyFile (PEM) make Public speak TLS and HTTP/2. They are read again when they change. Neither or
+	// both; ExtraPublic stays plain.
+	TLSCertFile, TLSKeyFile string
 	// AllowedOrigins are the other sites that may post; see submit.ParseOrigins. The zero value allows none.
 	AllowedOrigins submit.Origins
 	// Source is the ce_source of every event: which edge took it. "/leadlog/ingest" when empty.
@@ -62,8 +70,16 @@ func (c Config) Validate() error {
 		return fmt.Errorf("RATE_LIMIT is %d: use submissions a minute, or 0 for no limit", c.RateLimit)
 	case c.Public == nil && c.Listen == "":
 		return errors.New("LISTEN is empty: give an address such as :8080")
+	case (c.TLSCertFile == "") != (c.TLSKeyFile == ""):
+		return errors.New("TLS_CERT_FILE and TLS_KEY_FILE go together: give both, or neither for plain HTTP")
 	case c.Log == nil:
 		return errors.New("server: Log must be set")
+	}
+	if err := c.Limits.Validate(); err != nil {
+		return err
+	}
+	if err := c.Media.Validate(); err != nil {
+		return err
 	}
 	if err := events.CheckRegion(c.PhoneRegion); err != nil {
 		return fmt.Errorf("PHONE_REGION: %w", err)
@@ -78,6 +94,7 @@ func (c Config) withDefaults() Config {
 	if c.Source == "" {
 		c.Source = "/leadlog/ingest"
 	}
+	c.Limits = c.Limits.withDefaults()
 	if c.Health == nil {
 		c.Health = telemetry.NewHealth()
 	}

@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -42,7 +41,7 @@ func TestTheEndAnswersWhatIsInFlight(t *testing.T) {
 			}
 		})
 	}
-	ingesttest.Eventually(t, "all are in flight", func() bool { return inflightRecords(e) == inFlight })
+	ingesttest.Eventually(t, "all are in flight", func() bool { return metric(e, "leadlog_edge_inflight_records") == inFlight })
 	e.end()
 	ingesttest.Eventually(t, "new connections are refused", func() bool {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
@@ -111,10 +110,3 @@ func TestTheEndUnderLoadCutsNobodyOff(t *testing.T) {
 
 // isRefused says that a request was never sent, since nobody listens any more.
 func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
-
-func inflightRecords(e *edge) (records int) {
-	for line := range strings.Lines(e.seen("/metrics")) {
-		_, _ = fmt.Sscanf(line, "leadlog_edge_inflight_records %d", &records)
-	}
-	return records
-}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -74,16 +75,17 @@ func listen(t testing.TB) net.Listener {
 
 // reply is an answer, read to its end.
 type reply struct {
-	status int
-	header http.Header
-	body   string
-	closes bool // the connection
+	status  int
+	header  http.Header
+	body    string
+	closes  bool // the connection
+	version int  // of HTTP
 }
 
 func read(answer *http.Response) (reply, error) {
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
-	return reply{answer.StatusCode, answer.Header, string(body), answer.Close}, err
+	return reply{answer.StatusCode, answer.Header, string(body), answer.Close, answer.ProtoMajor}, err
 }
 
 // try sends a request. headers are name, value, name, value…
@@ -120,6 +122,16 @@ func (e *edge) seen(path string) string {
 		e.t.Fatalf("%s: %v", path, err)
 	}
 	return answer.body
+}
+
+// metric returns a number that /metrics shows; name has its labels. 0 when it shows none.
+func metric(e *edge, name string) (value int) {
+	for line := range strings.Lines(e.seen("/metrics")) {
+		if rest, ok := strings.CutPrefix(line, name+" "); ok {
+			_, _ = fmt.Sscan(rest, &value)
+		}
+	}
+	return value
 }
 
 // trySubmit posts a phone as JSON.

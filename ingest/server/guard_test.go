@@ -4,22 +4,29 @@ import (
 	"bytes"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
 func TestAPanicIsA500AndTheConnectionLives(t *testing.T) {
 	t.Parallel()
 	var logs bytes.Buffer
-	p := newPublic(http.NotFoundHandler(), nil, slog.New(slog.NewJSONHandler(&logs, nil)))
+	p := newPublic(Config{Log: slog.New(slog.NewJSONHandler(&logs, nil))}, nil, nil, http.NotFoundHandler())
 	server := httptest.NewUnstartedServer(p.guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/panic" {
 			panic("secret detail")
 		}
 	})))
-	server.Config.ConnState = p.count
+	var opened atomic.Int64
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
 	server.Start()
 	defer server.Close()
 	for _, path := range []string{"/panic", "/", "/panic"} {
@@ -40,7 +47,7 @@ func TestAPanicIsA500AndTheConnectionLives(t *testing.T) {
 			t.Errorf("%d %v %s", answer.StatusCode, answer.Header, body)
 		}
 	}
-	if n := p.open.Load(); n != 1 {
+	if n := opened.Load(); n != 1 {
 		t.Errorf("%d connections: the one should have lived", n)
 	}
 	if !strings.Contains(logs.String(), "guard_test.go") || !strings.Contains(logs.String(), "secret detail") {
@@ -50,7 +57,7 @@ func TestAPanicIsA500AndTheConnectionLives(t *testing.T) {
 
 func TestAPanicInTheMiddleOfAnAnswerEndsTheConnection(t *testing.T) {
 	t.Parallel()
-	p := newPublic(http.NotFoundHandler(), nil, slog.New(slog.DiscardHandler))
+	p := newPublic(Config{Log: slog.New(slog.DiscardHandler)}, nil, nil, http.NotFoundHandler())
 	server := httptest.NewServer(p.guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		_, _ = io.WriteString(w, "half")

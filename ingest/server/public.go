@@ -11,17 +11,6 @@ import (
 	"time"
 )
 
-// Limits of a connection.
-const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 10 * time.Second // headers and body
-	writeTimeout      = 15 * time.Second // from the end of the headers to the end of the answer
-	idleTimeout       = 75 * time.Second
-	// maxHeaderBytes gets 4 KiB of slack from net/http, and 4 KiB more on a connection that was used before: requests with
-	// more than 15 to 19 KiB of headers are answered 431.
-	maxHeaderBytes = 11 << 10
-)
-
 // Limits of the end. Together they stay below the 10 s and more that supervisors wait before they kill.
 const (
 	// lameDuck is how long connections that are kept alive may send one more request after the listeners are closed. Its
@@ -31,37 +20,76 @@ const (
 	lastAnswers = 4 * time.Second
 )
 
+// answerTime is what the writing of an answer may take beyond the reading of its request.
+const answerTime = 5 * time.Second
+
 // public serves the public routes on all public listeners.
 type public struct {
-	server    *http.Server
-	listeners []net.Listener
-	log       *slog.Logger
+	server      *http.Server
+	listeners   []*listener
+	connections *connections
+	doorman     *doorman
+	headers     *headers
+	log         *slog.Logger
 
 	draining atomic.Bool
-	open     atomic.Int64  // connections
-	closed   chan struct{} // a connection was the last one
 }
 
-func newPublic(routes http.Handler, listeners []net.Listener, log *slog.Logger) *public {
-	p := &public{listeners: listeners, log: log, closed: make(chan struct{}, 1)}
+// newPublic opens nothing: the listeners are open, and served by run. With a certificate the first of them speaks TLS.
+func newPublic(cfg Config, connections *connections, cert *certificate, routes http.Handler) *public {
+	limits := cfg.Limits
+	p := &public{
+		connections: connections, doorman: newDoorman(), headers: newHeaders(cfg.TrustedProxies), log: cfg.Log,
+	}
 	p.server = &http.Server{
-		Handler:           p.guard(routes),
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		ConnState:         p.count,
+		Handler:                      p.guard(routes),
+		ReadHeaderTimeout:            limits.HeaderTimeout,
+		ReadTimeout:                  limits.BodyTimeout, // headers and body
+		WriteTimeout:                 limits.BodyTimeout + answerTime,
+		IdleTimeout:                  limits.IdleTimeout,
+		MaxHeaderBytes:               limits.MaxHeader - headerSlack,
+		DisableGeneralOptionsHandler: true, // OPTIONS * is no path of ours
+		ErrorLog:                     slog.NewLogLogger(serverLog{cfg.Log.Handler()}, slog.LevelWarn),
+		ConnContext:                  withConn,
+		HTTP2:                        http2Limits(limits),
+	}
+	for i, ln := range cfg.publicListeners() {
+		p.listeners = append(p.listeners, &listener{
+			Listener: ln, connections: connections, doorman: p.doorman, encrypted: cert != nil && i == 0,
+		})
+	}
+	if cert != nil {
+		p.server.TLSConfig = cert.config()
 	}
 	return p
+}
+
+// http2Limits bound what one connection may hold: the streams of a page's visitor, the header table, and bodies in flight.
+func http2Limits(limits Limits) *http.HTTP2Config {
+	return &http.HTTP2Config{
+		MaxConcurrentStreams:          64,
+		MaxDecoderHeaderTableSize:     4 << 10,
+		MaxEncoderHeaderTableSize:     4 << 10,
+		MaxReadFrameSize:              16 << 10,
+		MaxReceiveBufferPerConnection: 64 << 10,
+		MaxReceiveBufferPerStream:     16 << 10,
+		WriteByteTimeout:              limits.BodyTimeout,
+	}
+}
+
+// serve answers on one listener until it is closed.
+func (p *public) serve(ln *listener) error {
+	if ln.encrypted {
+		return p.server.ServeTLS(ln, "", "")
+	}
+	return p.server.Serve(ln)
 }
 
 // run serves until ctx ends or a listener breaks, then drains. onDrain is called when that begins.
 func (p *public) run(ctx context.Context, onDrain func()) error {
 	served := make(chan error, len(p.listeners))
 	for _, ln := range p.listeners {
-		go func() { served <- p.server.Serve(ln) }()
+		go func() { served <- p.serve(ln) }()
 	}
 	var broken error
 	waiting := len(p.listeners)
@@ -77,6 +105,7 @@ func (p *public) run(ctx context.Context, onDrain func()) error {
 	for range waiting {
 		err = errors.Join(err, unlessClosed(<-served))
 	}
+	p.doorman.wait()
 	return err
 }
 
@@ -97,7 +126,7 @@ func (p *public) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), lastAnswers)
 	defer cancel()
 	if err := p.server.Shutdown(ctx); err != nil {
-		p.log.Warn("connections were cut: their requests took too long", "connections", p.open.Load())
+		p.log.Warn("connections were cut: their requests took too long", "connections", p.connections.count())
 		return p.server.Close()
 	}
 	return nil
@@ -107,28 +136,11 @@ func (p *public) drain() error {
 func (p *public) awaitIdle(longest time.Duration) {
 	timer := time.NewTimer(longest)
 	defer timer.Stop()
-	for p.open.Load() > 0 {
+	for p.connections.count() > 0 {
 		select {
-		case <-p.closed:
+		case <-p.connections.closed:
 		case <-timer.C:
 			return
 		}
-	}
-}
-
-// count follows the number of connections.
-func (p *public) count(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		p.open.Add(1)
-	case http.StateClosed, http.StateHijacked:
-		if p.open.Add(-1) > 0 {
-			return
-		}
-		select {
-		case p.closed <- struct{}{}:
-		default:
-		}
-	case http.StateActive, http.StateIdle:
 	}
 }

@@ -3,23 +3,27 @@ package server
 import (
 	"net/http"
 
+	"leadlog/ingest/apidocs"
+	"leadlog/ingest/media"
 	"leadlog/ingest/page"
-	"leadlog/ingest/problem"
 	"leadlog/ingest/submit"
-	"leadlog/ops/telemetry"
 )
 
 // routes is everything that the public listeners answer. Metrics, profiles and the details of health are on the private one.
-func routes(endpoint *submit.Handler, pages *page.Pages, health *telemetry.Health) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("POST "+page.SubmitPath, endpoint)
-	mux.HandleFunc("OPTIONS "+page.SubmitPath, endpoint.Preflight)
-	mux.Handle(page.SubmitPath, problem.Handler(problem.Problem{
-		Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Allow: submit.Allow,
-	}))
-	mux.HandleFunc("GET "+page.IndexPath+"{$}", pages.Index)
-	mux.HandleFunc("GET "+page.ThanksPath, pages.Thanks)
-	health.Register(mux, false)
-	mux.Handle("/", problem.Handler(problem.Problem{Status: http.StatusNotFound, Code: "not_found"}))
-	return mux
+func (e *edge) routes(endpoint *submit.Handler, docs *apidocs.Docs) http.Handler {
+	probes := http.NewServeMux()
+	e.cfg.Health.Register(probes, false)
+	get := func(handler http.HandlerFunc) methods { return methods{http.MethodGet: handler} }
+	return newRouter(map[string]methods{
+		page.IndexPath:     get(e.pages.Index),
+		page.ThanksPath:    get(e.pages.Thanks),
+		page.SubmitPath:    {http.MethodPost: endpoint, http.MethodOptions: http.HandlerFunc(endpoint.Preflight)},
+		media.Path:         get(e.media.ServeHTTP),
+		apidocs.SchemaPath: get(docs.Schema),
+		apidocs.ViewerPath: get(docs.Viewer),
+		apidocs.StaticPath: get(docs.Static),
+		"/livez":           get(probes.ServeHTTP),
+		"/readyz":          get(probes.ServeHTTP),
+		"/healthz":         get(probes.ServeHTTP),
+	}, e.pages.Problem)
 }

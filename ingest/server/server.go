@@ -3,8 +3,9 @@
 //	   public listeners                     private listener
 //	          |                                    |
 //	page <- routes -> submit -> gate -> Redis    probes, /metrics, /debug/pprof
-//	                     |
-//	                     +----> kafkalog -> Kafka
+//	  ^       |          |
+//	  |       |          +----> kafkalog -> Kafka
+//	  +---- media -> S3
 //
 // It promises that a SIGTERM loses nothing: no request that was accepted goes without an answer, and what stands behind the
 // routes ends after the last answer is written.
@@ -16,9 +17,12 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"leadlog/ingest/apidocs"
 	"leadlog/ingest/gate"
 	"leadlog/ingest/kafkalog"
+	"leadlog/ingest/media"
 	"leadlog/ingest/page"
+	"leadlog/ingest/site"
 	"leadlog/ingest/submit"
 	"leadlog/ops/telemetry"
 )
@@ -26,6 +30,9 @@ import (
 // edge is a configured edge with its parts.
 type edge struct {
 	cfg    Config
+	cert   *certificate // nil: plain HTTP
+	pages  *page.Pages
+	media  *media.Bucket
 	log    *kafkalog.Log
 	gate   *gate.Gate
 	public *public
@@ -53,11 +60,19 @@ func (e *edge) prepare() error {
 	if err != nil {
 		return err
 	}
-	pages, err := page.New()
+	cfg := e.cfg
+	if cfg.TLSCertFile != "" {
+		if e.cert, err = loadCertificate(cfg.TLSCertFile, cfg.TLSKeyFile, cfg.Log); err != nil {
+			return err
+		}
+	}
+	if e.pages, err = page.New(); err != nil {
+		return err
+	}
+	docs, err := apidocs.New()
 	if err != nil {
 		return err
 	}
-	cfg := e.cfg
 	e.gate, err = gate.New(gate.Config{
 		RedisURL: cfg.RedisURL, RateLimit: cfg.RateLimit, Wait: cfg.ClaimWait, Health: cfg.Health, Log: cfg.Log,
 	})
@@ -66,19 +81,37 @@ func (e *edge) prepare() error {
 	}
 	e.log, err = kafkalog.Open(kafkalog.Config{
 		Brokers: cfg.Brokers, Topic: cfg.Topic, Dev: cfg.Dev, Health: cfg.Health, Registry: cfg.Registry, Log: cfg.Log,
+		MaxRecords: cfg.Limits.MaxInflightRecords, MaxBytes: cfg.Limits.MaxInflightBytes,
 	})
+	if err != nil {
+		return err
+	}
+	e.media, err = media.Open(media.Config{Store: cfg.Media, Health: cfg.Health, Registry: cfg.Registry, Log: cfg.Log})
 	if err != nil {
 		return err
 	}
 	endpoint, err := submit.New(submit.Config{
-		Log: e.log, Gate: e.gate, Pages: pages, Source: cfg.Source, PhoneRegion: cfg.PhoneRegion,
-		Proxies: cfg.TrustedProxies, Origins: cfg.AllowedOrigins, Registry: cfg.Registry, Logger: cfg.Log,
+		Log: e.log, Gate: e.gate, Pages: e.pages, Source: cfg.Source, PhoneRegion: cfg.PhoneRegion,
+		Proxies: cfg.TrustedProxies, Origins: cfg.AllowedOrigins, MaxBody: submit.MaxBody(cfg.Limits.MaxBody), Registry: cfg.Registry, Logger: cfg.Log,
 	})
 	if err != nil {
 		return err
 	}
-	e.public = newPublic(routes(endpoint, pages, cfg.Health), e.cfg.publicListeners(), cfg.Log)
+	connections, err := newConnections(cfg.Limits, cfg.TrustedProxies, cfg.Registry)
+	if err != nil {
+		return err
+	}
+	e.public = newPublic(cfg, connections, e.cert, e.routes(endpoint, docs))
 	return nil
+}
+
+// show puts a site.json on the pages.
+func (e *edge) show(text []byte) error {
+	s, err := site.Parse(text)
+	if err != nil {
+		return err
+	}
+	return e.pages.Show(s)
 }
 
 // discard ends the parts of an edge that could not start: run with a context that is over, they just close.
@@ -90,6 +123,9 @@ func (e *edge) discard() {
 	}
 	if e.gate != nil {
 		_ = e.gate.Run(over)
+	}
+	if e.media != nil {
+		_ = e.media.Run(over, e.show)
 	}
 	for _, ln := range append(e.cfg.publicListeners(), e.cfg.Private) {
 		if ln != nil {
@@ -110,6 +146,10 @@ func (e *edge) run(ctx context.Context) error {
 
 	group.Go(func() error { return e.log.Run(behind) })
 	group.Go(func() error { return e.gate.Run(behind) })
+	group.Go(func() error { return e.media.Run(behind, e.show) })
+	if e.cert != nil {
+		group.Go(func() error { return e.cert.run(behind) })
+	}
 	if e.cfg.Private != nil {
 		group.Go(func() error { return telemetry.ServePrivate(behind, e.cfg.Private, e.cfg.Health, e.cfg.Registry) })
 		e.cfg.Log.Info("private listener is open", "address", e.cfg.Private.Addr().String())

@@ -225,7 +225,7 @@ func TestTheTwoPortsServeWhatTheyShould(t *testing.T) {
 		header, want string
 	}{
 		{"GET", "/", 200, "Cache-Control", "public, max-age=60"},
-		{"HEAD", "/", 200, "Vary", "Accept"},
+		{"HEAD", "/", 200, "Vary", "Accept, Accept-Encoding"},
 		{"GET", "/?lang=en", 200, "Content-Type", "text/html; charset=utf-8"},
 		{"GET", "/thanks", 200, "Content-Type", "text/html; charset=utf-8"},
 		{"HEAD", "/thanks", 200, "", ""},
@@ -240,7 +240,7 @@ func TestTheTwoPortsServeWhatTheyShould(t *testing.T) {
 		{"GET", "/metrics", 404, "Content-Type", "application/problem+json"},
 		{"GET", "/debug/pprof/", 404, "Content-Type", "application/problem+json"},
 		{"GET", "/thanks/", 404, "", ""},
-		{"POST", "/", 404, "", ""},
+		{"POST", "/", 405, "Allow", "GET, HEAD"},
 	} {
 		answer := e.do(c.method, c.path)
 		if answer.status != c.status || c.header != "" && answer.header.Get(c.header) != c.want {
