@@ -27,8 +27,6 @@ import (
 	"leadlog/projectors/view"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
-
 // need returns a variable, or skips and names it.
 func need(b *testing.B, name string) string {
 	b.Helper()

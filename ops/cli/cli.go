@@ -44,6 +44,7 @@ type verbs struct {
 	DLQ    dlqVerbs   `cmd:"" name:"dlq" help:"Dead letters: records that could not be applied."`
 	Trace  traceVerb  `cmd:"" help:"What became of a submission: where it is in the log, and in each view."`
 	Topic  topicVerbs `cmd:"" help:"The topics."`
+	Site   siteVerbs  `cmd:"" help:"What the page says and shows."`
 }
 
 // process is what a program has of its surroundings.

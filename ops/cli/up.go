@@ -26,7 +26,7 @@ type upVerb struct {
 
 // Help implements kong.HelpProvider.
 func (upVerb) Help() string {
-	return `Kafka (franz-go's kfake, on disk), PostgreSQL (the installed one, or one that is downloaded), Redis (miniredis), the edge and the projectors, in one process. For development and for a first look: nothing is replicated.
+	return `Kafka (franz-go's kfake, on disk), PostgreSQL (the installed one, or one that is downloaded), Redis (miniredis), S3 (gofakes3, on disk), the edge and the projectors, in one process. For development and for a first look: nothing is replicated.
 
 Ctrl-C answers what is in flight, and ends. Everything but Redis is kept in --data-dir, a kill -9 loses nothing, and the dedup view in Redis is built again at the next start. Other verbs of ops find the stack by the file stack.env there.
 
@@ -40,7 +40,7 @@ Examples:
 // Run runs the stack until ctx ends.
 func (v *upVerb) Run(ctx context.Context, p *process) error {
 	p.note("target: data dir %s, in this process", v.DataDir)
-	for _, name := range []string{"KAFKA_BROKERS", "DATABASE_URL", "REDIS_URL"} {
+	for _, name := range []string{"KAFKA_BROKERS", "DATABASE_URL", "REDIS_URL", "S3_ENDPOINT"} {
 		if p.getenv(name) != "" {
 			p.note("note: %s is set. up does not use it, but the other verbs do, instead of this stack", name)
 		}

@@ -23,6 +23,11 @@ Look into the views:
   dedup   redis-cli -p {redis} --scan --pattern 'dedup:phone:*' | head
   log     kcat -b {kafka} -t phone-submitted -C -e -q -o -10
 
+Change what the page says and shows:
+  go run ./ops site get{flag} > site.json
+  go run ./ops site put{flag} site.json
+  go run ./ops site media put{flag} hero.jpg   S3 is at {s3}, and believes every key
+
 See how it does:
   go run ./ops status{flag}
   go run ./ops lag{flag}
@@ -47,6 +52,7 @@ func welcome(r stack.Ready) string {
 	values := strings.NewReplacer(
 		"{took}", span(r.Took).String(), "{site}", baseURL(r.Listen), "{private}", baseURL(r.PrivateListen), "{flag}", flag,
 		"{env}", shellWord(sourced(filepath.Join(r.DataDir, stack.EnvFile))), "{kafka}", r.KafkaBrokers, "{redis}", r.RedisPort,
+		"{s3}", r.S3Endpoint,
 		"{dir}", r.DataDir,
 	)
 	return values.Replace(strings.Replace(welcomeText, "{audit}", audit, 1))

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"leadlog/ingest/media"
 )
 
 // What a tag must look like to name one release for ever. PostgreSQL's releases have two numbers, all others three.
@@ -79,22 +81,24 @@ func TestPrivileges(t *testing.T) {
 
 func TestVolumes(t *testing.T) {
 	project := load(t)
-	for name, at := range map[string]string{
-		"kafka-1":  "/var/lib/kafka/data",
-		"kafka-2":  "/var/lib/kafka/data",
-		"kafka-3":  "/var/lib/kafka/data",
-		"postgres": "/var/lib/postgresql", // not .../data, since 18
-		"mongo":    "/data/db",
-		"redis":    "/data",
-		"s3":       "/data",
+	for name, at := range map[string][]string{
+		"kafka-1":  {"/var/lib/kafka/data"},
+		"kafka-2":  {"/var/lib/kafka/data"},
+		"kafka-3":  {"/var/lib/kafka/data"},
+		"postgres": {"/var/lib/postgresql"}, // not .../data, since 18
+		"mongo":    {"/data/db"},
+		"redis":    {"/data"},
+		"s3":       {"/data", "/versions"},
 	} {
-		volumes := project.Services[name].Volumes
-		if len(volumes) != 1 || volumes[0].Type != types.VolumeTypeVolume || volumes[0].Target != at {
-			t.Errorf("%s: volumes %v, want a named one at %s", name, volumes, at)
-			continue
+		var targets []string
+		for _, v := range project.Services[name].Volumes {
+			if _, declared := project.Volumes[v.Source]; !declared || v.Type != types.VolumeTypeVolume {
+				t.Errorf("%s: nobody declares the volume %q", name, v.Source)
+			}
+			targets = append(targets, v.Target)
 		}
-		if _, declared := project.Volumes[volumes[0].Source]; !declared {
-			t.Errorf("%s: nobody declares the volume %q", name, volumes[0].Source)
+		if !slices.Equal(targets, at) {
+			t.Errorf("%s: volumes at %v, want %v", name, targets, at)
 		}
 	}
 	used := make(map[string]string)
@@ -255,6 +259,29 @@ func TestStoreURLs(t *testing.T) {
 				t.Errorf("%s: %s leads to %s, where nobody listens: %v", name, variable, u.Host, ports)
 			}
 		}
+	}
+}
+
+// S3 has its keys beside its address, and not in it.
+func TestS3IsWhatItsUsersThink(t *testing.T) {
+	project := load(t, "S3_SECRET_KEY=s3-4")
+	s3 := project.Services["s3"]
+	for _, user := range append(users(project, "ingest"), users(project, "ops")...) {
+		given := env(user)
+		u, err := url.Parse(given["S3_ENDPOINT"])
+		if err != nil || u.Hostname() != "s3" || len(s3.Ports) != 1 || u.Port() != fmt.Sprint(s3.Ports[0].Target) {
+			t.Errorf("%s: S3_ENDPOINT leads to %q, where nobody listens", user.Name, given["S3_ENDPOINT"])
+		}
+		if given["S3_ACCESS_KEY"] != env(s3)["ROOT_ACCESS_KEY"] || given["S3_SECRET_KEY"] != env(s3)["ROOT_SECRET_KEY"] {
+			t.Errorf("%s has other keys than s3", user.Name)
+		}
+		if given["S3_BUCKET"] != media.DefaultBucket {
+			t.Errorf("%s: the bucket is %q", user.Name, given["S3_BUCKET"])
+		}
+	}
+	// What `ops site put` replaces is kept where there is a volume for it.
+	if at := slices.Index(s3.Command, "--versioning-dir"); at < 0 || s3.Command[at+1] != "/versions" || s3.Command[len(s3.Command)-1] != "/data" {
+		t.Errorf("s3 keeps no versions: %q", s3.Command)
 	}
 }
 

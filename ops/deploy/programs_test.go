@@ -90,15 +90,18 @@ func twins(t *testing.T, program string, args ...string) []string {
 func TestVariables(t *testing.T) {
 	// Without one of these the program would not start, or do less than its service is there for.
 	needed := map[string][]string{
-		"ingest":     {"KAFKA_BROKERS", "LISTEN", "PRIVATE_LISTEN", "REDIS_URL"},
+		"ingest":     {"KAFKA_BROKERS", "LISTEN", "PRIVATE_LISTEN", "REDIS_URL", "S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY"},
 		"projectors": {"DATABASE_URL", "KAFKA_BROKERS", "MONGODB_URI", "PRIVATE_LISTEN", "REDIS_URL"},
-		"ops":        {"DATABASE_URL", "KAFKA_BROKERS", "MONGODB_URI", "REDIS_URL"},
+		"ops":        {"DATABASE_URL", "KAFKA_BROKERS", "MONGODB_URI", "REDIS_URL", "S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY"},
 	}
 	project := load(t)
 	for program, variables := range needed {
 		t.Run(program, func(t *testing.T) {
 			for _, service := range users(project, program) {
 				read, given := twins(t, program, service.Command[1:]...), env(service)
+				if program == "ops" { // any verb is run there
+					read = append(read, twins(t, program, "site", "put")...)
+				}
 				for name := range given {
 					if !slices.Contains(read, name) {
 						t.Errorf("%s sets %s, which %s does not read; it reads %v", service.Name, name, service.Command, read)
@@ -118,7 +121,7 @@ func TestVariables(t *testing.T) {
 }
 
 // address matches the brokers and stores in a service's environment.
-var address = regexp.MustCompile(`\b[a-z]+(-[0-9])?:(9092|5432|27017|6379)\b`)
+var address = regexp.MustCompile(`\b[a-z0-9]+(-[0-9])?:(9092|5432|27017|6379|7070)\b`)
 
 // nowhere is a service's environment with brokers and stores that refuse every connection, and other listeners.
 func nowhere(service types.ServiceConfig, private string) map[string]string {

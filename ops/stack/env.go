@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"leadlog/ingest/media"
 	"leadlog/ops/stack/localpg/filelock"
 )
 
@@ -30,10 +31,19 @@ type Env struct {
 	DatabaseURL   string // with the password
 	MongodbURI    string // empty when the audit log is in PostgreSQL
 	RedisURL      string
+	S3Endpoint    string
+	S3AccessKey   string
+	S3SecretKey   string
+	S3Bucket      string
 	Listen        string
 	PrivateListen string
 	PhoneRegion   string
 	Dev           bool
+}
+
+// Media says where the page's media and site.json are.
+func (e Env) Media() media.Store {
+	return media.Store{Endpoint: e.S3Endpoint, AccessKey: e.S3AccessKey, SecretKey: e.S3SecretKey, Bucket: e.S3Bucket}
 }
 
 // variable is one line of the file.
@@ -48,6 +58,10 @@ func (e *Env) variables(dev *string) []variable {
 		{"DATABASE_URL", &e.DatabaseURL},
 		{"MONGODB_URI", &e.MongodbURI},
 		{"REDIS_URL", &e.RedisURL},
+		{"S3_ENDPOINT", &e.S3Endpoint},
+		{"S3_ACCESS_KEY", &e.S3AccessKey},
+		{"S3_SECRET_KEY", &e.S3SecretKey},
+		{"S3_BUCKET", &e.S3Bucket},
 		{"LISTEN", &e.Listen},
 		{"PRIVATE_LISTEN", &e.PrivateListen},
 		{"PHONE_REGION", &e.PhoneRegion},

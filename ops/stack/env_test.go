@@ -14,7 +14,8 @@ func TestEnvIsReadAsItWasWritten(t *testing.T) {
 	t.Parallel()
 	env := Env{
 		KafkaBrokers: "127.0.0.1:20001", DatabaseURL: "postgres://leadlog:it's $HOME `x` \"y\"@127.0.0.1:20002/leadlog",
-		RedisURL: "redis://127.0.0.1:20003/0", Listen: "127.0.0.1:8080", PrivateListen: "127.0.0.1:9090", PhoneRegion: "IR", Dev: true,
+		RedisURL: "redis://127.0.0.1:20003/0", S3Endpoint: "http://127.0.0.1:20004",
+		S3AccessKey: "leadlog", S3SecretKey: "it's", S3Bucket: "landing-media", Listen: "127.0.0.1:8080", PrivateListen: "127.0.0.1:9090", PhoneRegion: "IR", Dev: true,
 	}
 	dir := t.TempDir()
 	if err := env.write(dir); err != nil {

@@ -19,6 +19,7 @@ const (
 	lockFile       = "lock"
 	kafkaFolder    = "kafka"
 	postgresFolder = "postgres"
+	s3Folder       = "s3"
 )
 
 const marker = "This folder belongs to `ops up` of leadlog, which may empty it (`ops up --reset`). Keep nothing else in it.\n"

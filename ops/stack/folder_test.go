@@ -88,8 +88,32 @@ func TestPortsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first.Kafka == first.Postgres || first.Postgres == first.Redis || first.Redis == first.Kafka {
-		t.Errorf("%+v", first)
+	seen := make(map[int]bool)
+	for _, port := range first.all() {
+		if seen[*port] || *port == 0 {
+			t.Errorf("%+v", first)
+		}
+		seen[*port] = true
+	}
+	if again, err := keptPorts(f); err != nil || again != first {
+		t.Errorf("%+v, %v, want %+v", again, err, first)
+	}
+}
+
+// A folder of a version that had no S3 keeps the ports it has.
+func TestPortsOfAnEarlierVersionAreKept(t *testing.T) {
+	t.Parallel()
+	f, err := openFolder(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close() //nolint:errcheck // the test is over
+	if err := os.WriteFile(f.file(portsFile), []byte(`{"kafka":20001,"postgres":20002,"redis":20003}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first, err := keptPorts(f)
+	if err != nil || first.Kafka != 20001 || first.Postgres != 20002 || first.Redis != 20003 || first.S3 == 0 {
+		t.Errorf("%+v, %v", first, err)
 	}
 	if again, err := keptPorts(f); err != nil || again != first {
 		t.Errorf("%+v, %v, want %+v", again, err, first)

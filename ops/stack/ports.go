@@ -26,9 +26,13 @@ type ports struct {
 	Kafka    int `json:"kafka"`
 	Postgres int `json:"postgres"`
 	Redis    int `json:"redis"`
+	S3       int `json:"s3"`
 }
 
-// keptPorts returns the ports of a data folder, which are picked at its first start.
+// all lists the ports, so that each is picked.
+func (p *ports) all() []*int { return []*int{&p.Kafka, &p.Postgres, &p.Redis, &p.S3} }
+
+// keptPorts returns the ports of a data folder. Each is picked when a stack first has the store: an earlier version had fewer.
 func keptPorts(f *folder) (ports, error) {
 	var kept ports
 	text, err := os.ReadFile(f.file(portsFile))
@@ -36,12 +40,11 @@ func keptPorts(f *folder) (ports, error) {
 		if err := json.Unmarshal(text, &kept); err != nil {
 			return kept, fmt.Errorf("%s: %w", f.file(portsFile), err)
 		}
-		return kept, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	} else if !errors.Is(err, fs.ErrNotExist) {
 		return kept, fmt.Errorf("ports of the stores: %w", err)
 	}
-	if err := kept.pick(); err != nil {
+	before := kept
+	if err := kept.pick(); err != nil || kept == before {
 		return kept, err
 	}
 	if text, err = json.Marshal(kept); err == nil {
@@ -55,7 +58,10 @@ func keptPorts(f *folder) (ports, error) {
 
 func (p *ports) pick() error {
 	picked := make(map[int]bool)
-	for _, port := range []*int{&p.Kafka, &p.Postgres, &p.Redis} {
+	for _, port := range p.all() {
+		picked[*port] = true
+	}
+	for _, port := range p.all() {
 		for tries := 0; *port == 0; tries++ {
 			if tries == 100 {
 				return fmt.Errorf("no port between %d and %d is free for the stores", lowestPort, highestPort)

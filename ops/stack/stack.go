@@ -13,8 +13,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leadlog/ingest/kafkalog"
+	"leadlog/ingest/media"
 	"leadlog/ingest/server"
 	"leadlog/ops/control"
+	"leadlog/ops/stack/locals3"
 	"leadlog/ops/telemetry"
 	"leadlog/projectors/catalog"
 	"leadlog/projectors/run"
@@ -84,7 +86,7 @@ func (s *stack) inFolder(ctx context.Context) error {
 	if err := s.listen(); err != nil {
 		return err
 	}
-	s.cfg.Tell.Step("starting Kafka, PostgreSQL and Redis in " + s.folder.path)
+	s.cfg.Tell.Step("starting Kafka, PostgreSQL, Redis and S3 in " + s.folder.path)
 	stores, err := startStores(ctx, s)
 	if err != nil {
 		return err
@@ -112,7 +114,8 @@ func (s *stack) onStores(ctx context.Context, stores *stores) error {
 func (s *stack) prepare(ctx context.Context, stores *stores) error {
 	s.env = Env{
 		KafkaBrokers: stores.kafka.Addr(), DatabaseURL: stores.postgres.URL(), MongodbURI: s.cfg.MongodbURI,
-		RedisURL: stores.redis.URL(), Listen: s.public.Addr().String(), PrivateListen: s.private.Addr().String(),
+		RedisURL: stores.redis.URL(), S3Endpoint: stores.s3.URL(), S3AccessKey: locals3.AccessKey, S3SecretKey: locals3.SecretKey,
+		S3Bucket: media.DefaultBucket, Listen: s.public.Addr().String(), PrivateListen: s.private.Addr().String(),
 		PhoneRegion: s.cfg.PhoneRegion, Dev: true,
 	}
 	if err := s.env.write(s.folder.path); err != nil {
@@ -166,7 +169,7 @@ func (s *stack) programs(ctx context.Context) error {
 // own: so the limit on each client can stay on, and no header has to be trusted for it.
 func (s *stack) edge() server.Config {
 	return server.Config{
-		Brokers: s.brokers(), Dev: true, RedisURL: s.env.RedisURL, RateLimit: s.cfg.RateLimit, PhoneRegion: s.cfg.PhoneRegion,
+		Brokers: s.brokers(), Dev: true, RedisURL: s.env.RedisURL, Media: s.env.Media(), RateLimit: s.cfg.RateLimit, PhoneRegion: s.cfg.PhoneRegion,
 		Source: source, Public: s.public, Private: s.private, ExtraPublic: []net.Listener{s.visitors},
 		Health: s.health, Registry: s.registry, Log: s.log,
 	}

@@ -116,6 +116,43 @@ func (u *upped) system() *control.System {
 	return system
 }
 
+// putSite changes what the page says.
+func (u *upped) putSite(text string) {
+	u.Helper()
+	bucket := u.site()
+	draft, err := bucket.Draft(u.Context(), []byte(text))
+	if err == nil {
+		_, err = bucket.Put(u.Context(), draft)
+	}
+	if err != nil {
+		u.Fatal(err)
+	}
+}
+
+// expectSite checks what the page is to say.
+func (u *upped) expectSite(want string) {
+	u.Helper()
+	now, err := u.site().Current(u.Context())
+	if err != nil || !strings.Contains(string(now.Text), want) {
+		u.Errorf("the site is %s, %v", now.Text, err)
+	}
+}
+
+// site opens the bucket, by the stack's file.
+func (u *upped) site() *control.Site {
+	u.Helper()
+	env, err := ReadEnv(u.DataDir)
+	if err != nil {
+		u.Fatal(err)
+	}
+	site, err := control.OpenSite(env.Media())
+	if err != nil {
+		u.Fatal(err)
+	}
+	u.Cleanup(site.Close)
+	return site
+}
+
 // expectWell waits until a trace finds a receipt, and every view as it should be.
 func (u *upped) expectWell(receipt uuid.UUID) {
 	u.Helper()
@@ -148,6 +185,7 @@ func TestUp(t *testing.T) {
 	if u.tally.Sent != 50 || u.tally.Accepted != 50 {
 		t.Errorf("the demo: %+v", u.tally)
 	}
+	u.putSite(`{"texts": {"en": {"title": "Of this stack"}}}`)
 	first := u.post("۰۹۱۲۱۲۳۴۵۶۷", http.StatusAccepted)
 	u.expectWell(first)
 	u.expectWell(u.post("09121234567", http.StatusOK))
@@ -160,9 +198,10 @@ func TestUp(t *testing.T) {
 	u.stop()
 
 	again := up(t, Config{DataDir: dir})
-	if again.KafkaBrokers != u.KafkaBrokers || again.DatabaseURL != u.DatabaseURL || again.RedisURL != u.RedisURL {
+	if again.KafkaBrokers != u.KafkaBrokers || again.DatabaseURL != u.DatabaseURL || again.RedisURL != u.RedisURL || again.S3Endpoint != u.S3Endpoint {
 		t.Errorf("it has moved: %+v, was %+v", again.Env, u.Env)
 	}
+	again.expectSite("Of this stack")
 	again.expectWell(first)
 	again.expectWell(again.post("09121234567", http.StatusOK))
 	again.stop()

@@ -9,9 +9,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"leadlog/ingest/media"
 	"leadlog/ops/stack/localkafka"
 	"leadlog/ops/stack/localpg"
 	"leadlog/ops/stack/localredis"
+	"leadlog/ops/stack/locals3"
 )
 
 // closeTimeout is how long PostgreSQL may take to close. Killed, it loses nothing either.
@@ -22,9 +24,10 @@ type stores struct {
 	kafka    *localkafka.Broker
 	postgres *localpg.Server
 	redis    *localredis.Server
+	s3       *locals3.Server
 
-	redisDone chan struct{} // closed when redis has ended
-	stopRedis context.CancelFunc
+	inside     errgroup.Group // Redis and S3, which are served by this process until stopInside
+	stopInside context.CancelFunc
 }
 
 // startStores starts all of them at once: PostgreSQL takes a second or two, and much longer when its programs have to be
@@ -47,6 +50,15 @@ func startStores(ctx context.Context, up *stack) (*stores, error) {
 		return err
 	})
 	group.Go(func() (err error) {
+		s.s3, err = locals3.Listen(locals3.Config{
+			Dir: f.file(s3Folder), Port: p.S3, Bucket: media.DefaultBucket, Log: log.With("part", "s3"),
+		})
+		if errors.Is(err, locals3.ErrPortTaken) {
+			return f.taken("S3", err)
+		}
+		return err
+	})
+	group.Go(func() (err error) {
 		s.postgres, err = localpg.Start(ctx, localpg.Config{
 			DataDir: f.file(postgresFolder), Port: p.Postgres, Binaries: up.cfg.Binaries,
 			Log: slog.New(teller{log.With("part", "postgres").Handler(), up.cfg.Tell.Step}),
@@ -57,23 +69,23 @@ func startStores(ctx context.Context, up *stack) (*stores, error) {
 		return err
 	})
 	err := group.Wait()
-	if s.redis != nil {
-		s.runRedis()
-	}
+	s.serve()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the stores: %w", err), s.close())
 	}
 	return s, nil
 }
 
-// runRedis keeps Redis' clock going until close.
-func (s *stores) runRedis() {
+// serve runs what this process serves itself, until close.
+func (s *stores) serve() {
 	ctx, cancel := context.WithCancel(context.Background())
-	s.stopRedis, s.redisDone = cancel, make(chan struct{})
-	go func() {
-		defer close(s.redisDone)
-		_ = s.redis.Run(ctx) // it returns nil
-	}()
+	s.stopInside = cancel
+	if s.redis != nil {
+		s.inside.Go(func() error { return s.redis.Run(ctx) })
+	}
+	if s.s3 != nil {
+		s.inside.Go(func() error { return s.s3.Run(ctx) })
+	}
 }
 
 // watch returns when ctx ends, or with an error when a store ends by itself.
@@ -88,11 +100,8 @@ func (s *stores) watch(ctx context.Context) error {
 
 // close ends the stores, when nobody uses them any more.
 func (s *stores) close() error {
-	var errs []error
-	if s.redis != nil {
-		s.stopRedis()
-		<-s.redisDone
-	}
+	s.stopInside()
+	errs := []error{s.inside.Wait()}
 	if s.kafka != nil {
 		errs = append(errs, s.kafka.Close())
 	}

@@ -1,0 +1,2 @@
+-- Asks for the landing page.
+wrk.path = "/"
