@@ -26,10 +26,10 @@ func get(t *testing.T, docs *apidocs.Docs, path string, headers ...string) *http
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	switch {
-	case path == apidocs.SchemaPath:
+	switch path {
+	case apidocs.SchemaPath:
 		docs.Schema(w, r)
-	case path == apidocs.ViewerPath:
+	case apidocs.ViewerPath:
 		docs.Viewer(w, r)
 	default:
 		docs.Static(w, r)

@@ -207,7 +207,9 @@ func TestAStreamThatStallsIsCut(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})
-	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, e.server.URL+"/media/a.png", http.NoBody)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, e.server.URL+"/media/a.png", http.NoBody)
 	answer, err := e.server.Client().Do(r)
 	if err != nil {
 		t.Fatal(err)

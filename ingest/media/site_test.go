@@ -175,7 +175,9 @@ func TestTheSiteStaysWhileS3IsAway(t *testing.T) {
 // One look is enough: an edge that nobody asks for media says all the same that S3 is away.
 func TestS3IsAwayFromTheStart(t *testing.T) {
 	t.Parallel()
-	f := follow(newEdge(t, nobody(t), defaultLimits()))
+	l := defaultLimits()
+	l.again = time.Hour
+	f := follow(newEdge(t, nobody(t), l))
 	f.until("S3 is away", func(p telemetry.Part) bool { return p.Status == telemetry.Degraded })
 }
 

@@ -129,3 +129,14 @@ func TestTheSameKeyAndBodyHaveTheSameID(t *testing.T) {
 		t.Fatalf("%+v, then %+v", first, second)
 	}
 }
+
+func TestMaxBodyIsWhatTheOperatorSays(t *testing.T) {
+	t.Parallel()
+	s := newSuite(t, func(c *server.Config) { c.Limits.MaxBody = 64 })
+	fits := s.body()
+	s.tries(t, map[string]attempt{
+		"as long as may be":        {submission(fits + strings.Repeat(" ", 64-len(fits))), 202, ""},
+		"one byte more":            {submission(fits + strings.Repeat(" ", 65-len(fits))), 413, "body_too_large"},
+		"one byte more, in chunks": {chunked(chunk(fits+strings.Repeat(" ", 65-len(fits))) + lastChunk), 413, "body_too_large"},
+	})
+}
