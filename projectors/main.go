@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -58,6 +59,13 @@ func main() {
 // projections then stays below 300 MB.
 const memoryLimit = 240 << 20
 
+// limitMemory leaves the limit alone where the runtime's own variable sets one.
+func limitMemory(getenv func(string) string) {
+	if getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+}
+
 // start is main without the process: what tests start as production does. It returns when ctx ends.
 func start(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	var o options
@@ -85,7 +93,7 @@ func start(ctx context.Context, args []string, getenv func(string) string, stdou
 	for i, entry := range entries {
 		names[i] = entry.Name
 	}
-	telemetry.LimitMemory(getenv, memoryLimit)
+	limitMemory(getenv)
 	log, health, registry := telemetry.NewLogger(stderr, o.Dev), telemetry.NewHealth(names...), telemetry.NewRegistry()
 	telemetry.RouteRedisLog(log)
 	group, ctx := errgroup.WithContext(ctx)

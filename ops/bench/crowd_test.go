@@ -44,26 +44,20 @@ func BenchmarkCrowd(b *testing.B) {
 	if _, err := exec.LookPath("wrk"); err != nil {
 		b.Skip("wrk is not installed")
 	}
-	servers := brokers(b)
 	script := filepath.Join("testdata", "submit.lua")
 	for _, manner := range []string{"idle", "slow"} {
 		b.Run(manner, func(b *testing.B) {
-			anew(b, servers)
-			ln := listen(b)
-			address := ln.Addr().String()
-			_ = ln.Close() // the edge takes its port
-			p := spawn(b, "ingest", "KAFKA_BROKERS="+strings.Join(servers, ","), "REDIS_URL="+need(b, "REDIS_URL"), "RATE_LIMIT=1000000000",
-				"LISTEN="+address, "PRIVATE_LISTEN=127.0.0.1:0")
-			awaitReady(b, "http://"+address)
+			anew(b, brokers(b))
+			edge, p := startEdge(b)
 			var quiet, crowded []load
 			for b.Loop() {
-				wrk(b, "http://"+address, script, 16) // brokers and edge are slower when they have just been started
+				wrk(b, edge, script, 16) // brokers and edge are slower when they have just been started
 				for range edgeRuns {
-					quiet = append(quiet, wrk(b, "http://"+address, script, 16))
+					quiet = append(quiet, wrk(b, edge, script, 16))
 				}
-				gather(b, address, manner)
+				gather(b, strings.TrimPrefix(edge, "http://"), manner)
 				for range edgeRuns {
-					crowded = append(crowded, wrk(b, "http://"+address, script, 16))
+					crowded = append(crowded, wrk(b, edge, script, 16))
 				}
 			}
 			q, c := median(quiet), median(crowded)

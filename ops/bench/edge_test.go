@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"os/exec"
@@ -13,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +25,6 @@ import (
 	"leadlog/events"
 	"leadlog/events/broker"
 	"leadlog/ingest/kafkalog"
-	"leadlog/ingest/server"
 )
 
 const (
@@ -39,10 +38,9 @@ func BenchmarkEdge(b *testing.B) {
 	if _, err := exec.LookPath("wrk"); err != nil {
 		b.Skip("wrk is not installed")
 	}
-	redis := need(b, "REDIS_URL")
-	topic := benchTopic(b)
-	edge := startEdge(b, topic, redis)
-	minimal := startMinimal(b, topic)
+	anew(b, brokers(b))
+	edge, _ := startEdge(b)
+	minimal := startMinimal(b, events.Topic)
 	script := filepath.Join("testdata", "submit.lua")
 	for _, connections := range []int{64, 512} {
 		b.Run(fmt.Sprintf("%d-connections", connections), func(b *testing.B) {
@@ -63,33 +61,18 @@ func BenchmarkEdge(b *testing.B) {
 	}
 }
 
-func benchTopic(b *testing.B) string {
-	b.Helper()
-	client, err := broker.NewClient(broker.Config{Brokers: brokers(b), ClientID: "leadlog-bench"})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(client.Close)
-	spec := broker.Submissions()
-	spec.Topic = "phone-submitted-bench-" + uuid.NewString()
-	if _, err := broker.Create(b.Context(), client, spec, false); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _, _ = kadm.NewClient(client).DeleteTopics(context.Background(), spec.Topic) })
-	return spec.Topic
-}
-
-func startEdge(b *testing.B, topic, redis string) string {
+// startEdge starts an edge as it is deployed, a process of its own with claims and every limit at work; only the rate limit is
+// too high to bite. The topic must be there.
+func startEdge(b *testing.B) (url string, p *exec.Cmd) {
 	b.Helper()
 	ln := listen(b)
-	background(b, func(ctx context.Context) error {
-		return server.Run(ctx, server.Config{
-			Brokers: brokers(b), Topic: topic, RedisURL: redis, RateLimit: 1 << 30, Public: ln, Log: slog.New(slog.DiscardHandler),
-		})
-	})
-	url := "http://" + ln.Addr().String()
+	address := ln.Addr().String()
+	_ = ln.Close() // the edge takes its port
+	p = spawn(b, "ingest", "KAFKA_BROKERS="+strings.Join(brokers(b), ","), "REDIS_URL="+need(b, "REDIS_URL"), "RATE_LIMIT=1000000000",
+		"LISTEN="+address, "PRIVATE_LISTEN=127.0.0.1:0")
+	url = "http://" + address
 	awaitReady(b, url)
-	return url
+	return url, p
 }
 
 // startMinimal serves the least that takes a phone and appends it: no checks, no claims, no limits.

@@ -62,19 +62,13 @@ func BenchmarkEdgeMemory(b *testing.B) {
 		minutes = 1
 	}
 	for b.Loop() {
-		servers := brokers(b)
-		anew(b, servers)
-		ln := listen(b)
-		address := ln.Addr().String()
-		_ = ln.Close() // the edge takes its port
-		p := spawn(b, "ingest", "KAFKA_BROKERS="+strings.Join(servers, ","), "REDIS_URL="+need(b, "REDIS_URL"), "RATE_LIMIT=1000000000",
-			"LISTEN="+address, "PRIVATE_LISTEN=127.0.0.1:0")
-		awaitReady(b, "http://"+address)
+		anew(b, brokers(b))
+		edge, p := startEdge(b)
 		script := filepath.Join("testdata", "submit.lua")
-		wrk(b, "http://"+address, script, 512)
+		wrk(b, edge, script, 512)
 		first := memory(b, p, "VmRSS")
 		for end := time.Now().Add(time.Duration(minutes) * time.Minute); time.Now().Before(end); {
-			wrk(b, "http://"+address, script, 512)
+			wrk(b, edge, script, 512)
 		}
 		b.ReportMetric(first, "MB-warm")
 		b.ReportMetric(memory(b, p, "VmRSS"), "MB-at-end")

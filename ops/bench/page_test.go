@@ -17,7 +17,8 @@ func BenchmarkPage(b *testing.B) {
 	if _, err := exec.LookPath("wrk"); err != nil {
 		b.Skip("wrk is not installed")
 	}
-	edge := startEdge(b, benchTopic(b), "")
+	anew(b, brokers(b))
+	edge, _ := startEdge(b)
 	bare := startBare(b, fetch(b, edge+"/"))
 	script := filepath.Join("testdata", "page.lua")
 	var ours, least []load
