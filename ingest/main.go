@@ -68,6 +68,20 @@ type limits struct {
 	MaxInflightBytes        int64         `default:"${max_inflight_bytes}" help:"The same in bytes."`
 }
 
+// check refuses 0 where it means nothing: to server.Limits it is the default, and whoever writes it means something else.
+func (l limits) check() error {
+	for name, zero := range map[string]bool{
+		"HEADER_TIMEOUT": l.HeaderTimeout == 0, "BODY_TIMEOUT": l.BodyTimeout == 0, "IDLE_TIMEOUT": l.IdleTimeout == 0,
+		"MAX_BODY": l.MaxBody == 0, "MAX_HEADER": l.MaxHeader == 0, "MAX_CONNECTIONS": l.MaxConnections == 0,
+		"MAX_INFLIGHT_RECORDS": l.MaxInflightRecords == 0, "MAX_INFLIGHT_BYTES": l.MaxInflightBytes == 0,
+	} {
+		if zero {
+			return fmt.Errorf("%s is 0: there is no edge without this limit; leave it out for the default, which --help tells", name)
+		}
+	}
+	return nil
+}
+
 // defaults are the values that the tags above name.
 func defaults() kong.Vars {
 	d := server.DefaultLimits()
@@ -129,7 +143,10 @@ func (c *cli) config() (server.Config, error) {
 		TLSCertFile: c.TLSCertFile, TLSKeyFile: c.TLSKeyFile, Limits: server.Limits(c.Limits),
 		Media: media.Store{Endpoint: c.S3Endpoint, AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey, Bucket: c.S3Bucket},
 	}
-	var err error
+	err := c.Limits.check()
+	if err != nil {
+		return cfg, err
+	}
 	if cfg.Brokers, err = broker.ParseBrokers(c.KafkaBrokers); err != nil {
 		return cfg, err
 	}

@@ -65,16 +65,17 @@ func (l Limits) Validate() error {
 	for _, number := range []struct {
 		name         string
 		value, least int64
+		or           string
 	}{
-		{"MAX_BODY", int64(l.MaxBody), minBody},
-		{"MAX_HEADER", int64(l.MaxHeader), minHeader},
-		{"MAX_CONNECTIONS", int64(l.MaxConnections), 1},
-		{"MAX_CONNECTIONS_PER_CLIENT", int64(l.MaxConnectionsPerClient), 1},
-		{"MAX_INFLIGHT_RECORDS", l.MaxInflightRecords, 1},
-		{"MAX_INFLIGHT_BYTES", l.MaxInflightBytes, minInflightBytes},
+		{"MAX_BODY", int64(l.MaxBody), minBody, ""},
+		{"MAX_HEADER", int64(l.MaxHeader), minHeader, ""},
+		{"MAX_CONNECTIONS", int64(l.MaxConnections), 1, ""},
+		{"MAX_CONNECTIONS_PER_CLIENT", int64(l.MaxConnectionsPerClient), 1, ", or 0 for no limit"},
+		{"MAX_INFLIGHT_RECORDS", l.MaxInflightRecords, 1, ""},
+		{"MAX_INFLIGHT_BYTES", l.MaxInflightBytes, minInflightBytes, ""},
 	} {
 		if number.value != 0 && number.value < number.least {
-			return fmt.Errorf("%s is %d: use at least %d", number.name, number.value, number.least)
+			return fmt.Errorf("%s is %d: use at least %d%s", number.name, number.value, number.least, number.or)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"leadlog/ingest/submit"
 	"leadlog/ops/flags"
 	"leadlog/ops/stack"
 	"leadlog/ops/telemetry"
@@ -14,14 +15,15 @@ import (
 const demoSubmissions = 3300
 
 type upVerb struct {
-	DataDir       string `default:".leadlog" help:"Where everything is kept, over restarts."`
-	Listen        string `default:"127.0.0.1:8080" help:"Public address: page and API."`
-	PrivateListen string `default:"127.0.0.1:9090" help:"Private address: metrics, health, profiles."`
-	MongodbURI    string `name:"mongodb-uri" placeholder:"mongodb://…" help:"Keep the audit log there, and not in PostgreSQL."`
-	RateLimit     int    `default:"${rate_limit}" help:"Submissions a client a minute; 0 for no limit."`
-	PhoneRegion   string `placeholder:"IR" help:"Region that numbers are read with; they are then stored in E.164."`
-	Demo          bool   `noenv:"" help:"Send some thousand made-up submissions, and stop."`
-	Reset         bool   `noenv:"" help:"Remove all data in --data-dir first."`
+	DataDir        string `default:".leadlog" help:"Where everything is kept, over restarts."`
+	Listen         string `default:"127.0.0.1:8080" help:"Public address: page and API."`
+	PrivateListen  string `default:"127.0.0.1:9090" help:"Private address: metrics, health, profiles."`
+	MongodbURI     string `name:"mongodb-uri" placeholder:"mongodb://…" help:"Keep the audit log there, and not in PostgreSQL."`
+	RateLimit      int    `default:"${rate_limit}" help:"Submissions a client a minute; 0 for no limit."`
+	PhoneRegion    string `placeholder:"IR" help:"Region that numbers are read with; they are then stored in E.164."`
+	AllowedOrigins string `placeholder:"ORIGIN,…" help:"Other sites whose pages may post, such as http://127.0.0.1:3000."`
+	Demo           bool   `noenv:"" help:"Send some thousand made-up submissions, and stop."`
+	Reset          bool   `noenv:"" help:"Remove all data in --data-dir first."`
 }
 
 // Help implements kong.HelpProvider.
@@ -46,18 +48,22 @@ func (v *upVerb) Run(ctx context.Context, p *process) error {
 		}
 	}
 	// Until everything is ready, parts that wait for each other are nothing to warn of. The file has it all.
+	origins, err := submit.ParseOrigins(v.AllowedOrigins)
+	if err != nil {
+		return flags.UsageError{Err: err}
+	}
 	level := &slog.LevelVar{}
 	level.Set(slog.LevelError)
 	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
 	telemetry.RouteRedisLog(log)
 	cfg := stack.Config{
 		DataDir: v.DataDir, Reset: v.Reset, Listen: v.Listen, PrivateListen: v.PrivateListen, MongodbURI: v.MongodbURI,
-		PhoneRegion: v.PhoneRegion, RateLimit: v.RateLimit, Log: log, Tell: p.tell(level),
+		PhoneRegion: v.PhoneRegion, RateLimit: v.RateLimit, AllowedOrigins: origins, Log: log, Tell: p.tell(level),
 	}
 	if v.Demo {
 		cfg.Demo = demoSubmissions
 	}
-	err := stack.Run(ctx, cfg)
+	err = stack.Run(ctx, cfg)
 	if errors.Is(err, stack.ErrListen) || errors.Is(err, stack.ErrNotOurs) {
 		return flags.UsageError{Err: err}
 	}

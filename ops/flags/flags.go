@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -68,7 +69,7 @@ func Parse(cli any, args []string, getenv func(string) string, stdout io.Writer,
 	case helped:
 		return nil, ErrHelp
 	case err != nil:
-		return nil, Usagef("%s", withTwins(err.Error()))
+		return nil, Usagef("%s", withTwins(err.Error(), twinned(parser.Model.Node)))
 	}
 	return parsed, nil
 }
@@ -90,9 +91,26 @@ func environment(getenv func(string) string) kong.Resolver {
 	})
 }
 
+// twinned returns the flags, of a command and of all below it, that a variable stands for.
+func twinned(node *kong.Node) []string {
+	var names []string
+	for _, flag := range node.Flags {
+		if !flag.Tag.Has("noenv") && flag.Name != "help" {
+			names = append(names, "--"+flag.Name)
+		}
+	}
+	for _, child := range node.Children {
+		names = append(names, twinned(child)...)
+	}
+	return names
+}
+
 // withTwins names the variable beside each flag that an error names: whoever configures by the environment knows no flags.
-func withTwins(text string) string {
+func withTwins(text string, twinned []string) string {
 	return regexp.MustCompile(`--[a-z][a-z-]+[a-z]`).ReplaceAllStringFunc(text, func(flag string) string {
+		if !slices.Contains(twinned, flag) {
+			return flag
+		}
 		return flag + " (" + EnvName(strings.TrimPrefix(flag, "--")) + ")"
 	})
 }

@@ -11,6 +11,7 @@ import (
 type cli struct {
 	KafkaBrokers string `required:"" help:"Brokers."`
 	RateLimit    int    `default:"20" help:"A minute."`
+	Output       string `enum:"text,json" default:"text" noenv:"" help:"Form."`
 }
 
 func parse(env map[string]string, args ...string) (cli, string, error) {
@@ -53,5 +54,10 @@ func TestWhatCannotBeReadIsUsage(t *testing.T) {
 	_, _, err := parse(map[string]string{"KAFKA_BROKERS": "a:1", "RATE_LIMIT": "many"})
 	if flags.Code(err) != flags.Usage || !strings.Contains(err.Error(), "RATE_LIMIT") {
 		t.Errorf("a bad value in the environment: exit %d (%v)", flags.Code(err), err)
+	}
+	for _, flag := range []string{"--output=x", "--version"} {
+		if _, _, err := parse(map[string]string{"KAFKA_BROKERS": "a:1"}, flag); err == nil || strings.Contains(err.Error(), "(") {
+			t.Errorf("%s has no variable, and the error names one: %v", flag, err)
+		}
 	}
 }

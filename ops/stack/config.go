@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"leadlog/ingest/submit"
 )
 
 // Config says where the stack keeps its data, where it listens, and who is told what happens.
@@ -17,9 +19,10 @@ type Config struct {
 	Listen, PrivateListen string
 	// MongodbURI is a MongoDB to keep the audit log in. Empty: it is kept in the stack's PostgreSQL.
 	MongodbURI string
-	// PhoneRegion and RateLimit are the edge's.
-	PhoneRegion string
-	RateLimit   int
+	// PhoneRegion, RateLimit and AllowedOrigins are the edge's.
+	PhoneRegion    string
+	RateLimit      int
+	AllowedOrigins submit.Origins
 	// Demo is how many submissions made-up visitors send once everything is ready; 0 for none.
 	Demo int
 	// Binaries are the folders to look for PostgreSQL's programs in; see localpg.Config.

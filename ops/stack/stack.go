@@ -169,7 +169,7 @@ func (s *stack) programs(ctx context.Context) error {
 // own: so the limit on each client can stay on, and no header has to be trusted for it.
 func (s *stack) edge() server.Config {
 	return server.Config{
-		Brokers: s.brokers(), Dev: true, RedisURL: s.env.RedisURL, Media: s.env.Media(), RateLimit: s.cfg.RateLimit, PhoneRegion: s.cfg.PhoneRegion,
+		Brokers: s.brokers(), Dev: true, RedisURL: s.env.RedisURL, Media: s.env.Media(), RateLimit: s.cfg.RateLimit, PhoneRegion: s.cfg.PhoneRegion, AllowedOrigins: s.cfg.AllowedOrigins,
 		Source: source, Public: s.public, Private: s.private, ExtraPublic: []net.Listener{s.visitors},
 		Health: s.health, Registry: s.registry, Log: s.log,
 	}
