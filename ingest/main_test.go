@@ -55,7 +55,7 @@ func TestWhatCantBeMeantIsUsageAndNamesTheVariable(t *testing.T) {
 		"PHONE_REGION":    {"KAFKA_BROKERS", "127.0.0.1:1", "PHONE_REGION", "Iran"},
 		"MAX_HEADER":      {"KAFKA_BROKERS", "127.0.0.1:1", "MAX_HEADER", "100"},
 		"MAX_CONNECTIONS": {"KAFKA_BROKERS", "127.0.0.1:1", "MAX_CONNECTIONS", "-1"},
-		"MAX_HEADER":      {"KAFKA_BROKERS", "127.0.0.1:1", "MAX_HEADER", "0"},
+		"IDLE_TIMEOUT":    {"KAFKA_BROKERS", "127.0.0.1:1", "IDLE_TIMEOUT", "0s"},
 		"BODY_TIMEOUT":    {"KAFKA_BROKERS", "127.0.0.1:1", "BODY_TIMEOUT", "-1s"},
 		"--idle-timeout":  {"KAFKA_BROKERS", "127.0.0.1:1", "IDLE_TIMEOUT", "soon"},
 		"TLS_KEY_FILE":    {"KAFKA_BROKERS", "127.0.0.1:1", "TLS_CERT_FILE", "/nowhere/tls.crt"},
