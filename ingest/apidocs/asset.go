@@ -8,35 +8,50 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
+
+	"leadlog/ingest/page"
 )
 
-// asset is a body that never changes, compressed once.
+// asset is a body that never changes. It is kept plain and compressed: unpacked for each request that wants it plain, it would
+// let a few slow clients fill the memory.
 type asset struct {
-	contentType string
-	packed      []byte // gzip
-	hash        string // of packed: 16 hexadecimal digits
+	contentType   string
+	plain, packed []byte // packed by gzip
+	hash          string // of packed: 16 hexadecimal digits
 }
 
-func newAsset(contentType string, body []byte) (asset, error) {
+func newAsset(contentType string, plain []byte) (asset, error) {
 	var packed bytes.Buffer
 	zip, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
 	if err != nil {
 		return asset{}, fmt.Errorf("compress: %w", err)
 	}
-	if _, err := zip.Write(body); err != nil {
+	if _, err := zip.Write(plain); err != nil {
 		return asset{}, fmt.Errorf("compress: %w", err)
 	}
 	if err := zip.Close(); err != nil {
 		return asset{}, fmt.Errorf("compress: %w", err)
 	}
-	return packedAsset(contentType, packed.Bytes()), nil
+	return bothAsset(contentType, plain, packed.Bytes()), nil
 }
 
-func packedAsset(contentType string, packed []byte) asset {
+// packedAsset is one that comes compressed.
+func packedAsset(contentType string, packed []byte) (asset, error) {
+	zip, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return asset{}, fmt.Errorf("unpack: %w", err)
+	}
+	plain, err := io.ReadAll(zip)
+	if err != nil {
+		return asset{}, fmt.Errorf("unpack: %w", err)
+	}
+	return bothAsset(contentType, plain, packed), nil
+}
+
+func bothAsset(contentType string, plain, packed []byte) asset {
 	sum := sha256.Sum256(packed)
-	return asset{contentType: contentType, packed: packed, hash: hex.EncodeToString(sum[:8])}
+	return asset{contentType: contentType, plain: plain, packed: packed, hash: hex.EncodeToString(sum[:8])}
 }
 
 // serve writes the asset, compressed for those who take that.
@@ -44,26 +59,11 @@ func (a asset) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", a.contentType)
 	h.Add("Vary", "Accept-Encoding")
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	body, etag := a.plain, a.hash
+	if page.AcceptsGzip(r.Header["Accept-Encoding"]) {
 		h.Set("Content-Encoding", "gzip")
-		h.Set("Etag", `"`+a.hash+`-gzip"`)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.packed))
-		return
+		body, etag = a.packed, a.hash+"-gzip"
 	}
-	h.Set("Etag", `"`+a.hash+`"`)
-	body, err := a.unpacked()
-	if err != nil {
-		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
-		return
-	}
+	h.Set("Etag", `"`+etag+`"`)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
-}
-
-// unpacked is for clients without gzip, which are rare enough to work for each time.
-func (a asset) unpacked() ([]byte, error) {
-	zip, err := gzip.NewReader(bytes.NewReader(a.packed))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(zip)
 }

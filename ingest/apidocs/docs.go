@@ -98,7 +98,11 @@ func (d *Docs) vendored(name, contentType string) (address string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("viewer: %w", err)
 	}
-	return d.add(name, packedAsset(contentType, packed)), nil
+	a, err := packedAsset(contentType, packed)
+	if err != nil {
+		return "", fmt.Errorf("viewer: %s: %w", name, err)
+	}
+	return d.add(name, a), nil
 }
 
 // add makes an asset reachable by a name with its hash, and returns the address.

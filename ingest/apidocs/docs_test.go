@@ -65,6 +65,9 @@ func TestAssetsAreTheSamePackedAndPlain(t *testing.T) {
 	if packed.Header().Get("Content-Encoding") != "gzip" || plain.Header().Get("Content-Encoding") != "" || packed.Body.Len() >= plain.Body.Len() {
 		t.Errorf("packed %d bytes (%v), plain %d", packed.Body.Len(), packed.Header(), plain.Body.Len())
 	}
+	if refused := get(t, docs, address, "Accept-Encoding", "gzip;q=0"); refused.Header().Get("Content-Encoding") != "" {
+		t.Error("packed for one who refuses it")
+	}
 	for _, w := range []*httptest.ResponseRecorder{plain, packed} {
 		if w.Header().Get("Cache-Control") != "public, max-age=31536000, immutable" || w.Header().Get("Vary") != "Accept-Encoding" {
 			t.Errorf("headers: %v", w.Header())
@@ -77,3 +80,25 @@ func TestAssetsAreTheSamePackedAndPlain(t *testing.T) {
 		t.Errorf("a name without its hash: %d", w.Code)
 	}
 }
+
+// Clients that never read what they asked for must cost next to nothing.
+func TestServingMakesNoCopies(t *testing.T) {
+	docs := newDocs(t)
+	address := regexp.MustCompile(`/static/swagger-ui-bundle-[0-9a-f]{16}\.js`).FindString(get(t, docs, apidocs.ViewerPath).Body.String())
+	r := httptest.NewRequest(http.MethodGet, address, nil)
+	cost := testing.Benchmark(func(b *testing.B) {
+		for b.Loop() {
+			docs.Static(nowhere{}, r)
+		}
+	}).AllocedBytesPerOp()
+	if cost > 64<<10 {
+		t.Errorf("an answer makes %d bytes", cost)
+	}
+}
+
+// nowhere is an answer that nobody reads.
+type nowhere struct{}
+
+func (nowhere) Header() http.Header         { return make(http.Header) }
+func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
+func (nowhere) WriteHeader(int)             {}

@@ -86,9 +86,13 @@ func parsePeer(peer string) netip.Addr {
 	return netip.IPv4Unspecified()
 }
 
-// parseEntry reads an address with or without a port: some load balancers add one.
+// parseEntry reads an address with or without a port, and with or without the brackets of IPv6: load balancers differ.
 func parseEntry(text string) (netip.Addr, bool) {
-	if addr, err := netip.ParseAddr(text); err == nil {
+	bare := text
+	if inner, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(inner, "]") {
+		bare = strings.TrimSuffix(inner, "]")
+	}
+	if addr, err := netip.ParseAddr(bare); err == nil {
 		return plain(addr), true
 	}
 	if both, err := netip.ParseAddrPort(text); err == nil {

@@ -32,6 +32,7 @@ func TestForwardedAddressesCountOnlyBehindTrustedProxies(t *testing.T) {
 		"a network dressed as IPv6":     {"::ffff:10.0.0.0/104", "10.1.2.3:5", []string{"198.51.100.1"}, "198.51.100.1"},
 		"a zone":                        {"", "[fe80::1%eth0]:5", nil, "fe80::1"},
 		"an entry with a port":          {"10.0.0.0/8", "10.1.2.3:5", []string{"198.51.100.1:4711"}, "198.51.100.1"},
+		"an IPv6 entry in brackets":     {"10.0.0.0/8", "10.1.2.3:5", []string{"[2001:db8::7]"}, "2001:db8::7"},
 		"an IPv6 entry with a port":     {"10.0.0.0/8", "10.1.2.3:5", []string{"[2001:db8::7]:4711"}, "2001:db8::7"},
 		"a listener that is no socket":  {"", "pipe", nil, "0.0.0.0"},
 		"untrusted although unspecific": {"10.0.0.0/8", "@", []string{"198.51.100.1"}, "0.0.0.0"},

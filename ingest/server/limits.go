@@ -11,7 +11,8 @@ import (
 // Limits bound what one client, and all of them together, can make the edge hold. Whoever is over one gets an answer early,
 // or none and the connection closed. A field that is 0 has its default; MaxConnectionsPerClient has none, and 0 is no limit.
 type Limits struct {
-	// HeaderTimeout is how long a request's headers may take, and a TLS handshake. Over it, the connection is closed.
+	// HeaderTimeout is how long a request's headers may take, and a TLS handshake. Over it, the connection is closed. HTTP/2 does
+	// not know it: a connection without a whole request ends by IdleTimeout.
 	HeaderTimeout time.Duration
 	// BodyTimeout is how long a whole request may take to arrive. Over it: 408.
 	BodyTimeout time.Duration

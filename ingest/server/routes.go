@@ -18,7 +18,7 @@ func (e *edge) routes(endpoint *submit.Handler, docs *apidocs.Docs) http.Handler
 		page.IndexPath:     get(e.pages.Index),
 		page.ThanksPath:    get(e.pages.Thanks),
 		page.SubmitPath:    {http.MethodPost: endpoint, http.MethodOptions: http.HandlerFunc(endpoint.Preflight)},
-		media.Path:         get(e.media.ServeHTTP),
+		media.Path:         get(newShares(mediaShare, e.cfg.TrustedProxies).of(e.media.ServeHTTP)),
 		apidocs.SchemaPath: get(docs.Schema),
 		apidocs.ViewerPath: get(docs.Viewer),
 		apidocs.StaticPath: get(docs.Static),
