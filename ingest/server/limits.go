@@ -33,7 +33,8 @@ type Limits struct {
 }
 
 // headerSlack is taken off what net/http is told: it lets 4 KiB more through, and up to 4 KiB more again on a connection that
-// was used before. A request so is refused somewhere from 1 KiB below MaxHeader to 3 KiB above.
+// was used before. A request so is refused somewhere from 1 KiB below MaxHeader to 3 KiB above;
+// over HTTP/2, which has no such slack, from 5 KiB below, and a single field of that size ends the connection there.
 const headerSlack = 5 << 10
 
 // The least that works.
