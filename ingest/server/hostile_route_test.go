@@ -109,3 +109,22 @@ func TestABodyThatNobodyAskedForIsNotWaitedFor(t *testing.T) {
 		_ = c.Close()
 	}
 }
+
+// What is wrong before the body is read is told before the body is there.
+func TestARefusalDoesNotWaitForTheBody(t *testing.T) {
+	t.Parallel()
+	s := newSuite(t)
+	for headers, want := range map[string]int{
+		"Content-Type: text/plain": 415, "Content-Type: application/json\r\nContent-Encoding: br": 415,
+		"Content-Type: application/json\r\nSec-Fetch-Site: cross-site": 403,
+	} {
+		c := s.dial(t)
+		started := time.Now()
+		c.say(request("POST /api/submit", "", "Content-Length: 100\r\n"+headers))
+		answer := c.hear(t, "POST")
+		if took := time.Since(started); answer.status != want || !answer.closes || took > server.DefaultLimits().BodyTimeout/2 {
+			t.Errorf("%s: %d after %v, closes: %v", headers, answer.status, took, answer.closes)
+		}
+		_ = c.Close()
+	}
+}

@@ -12,6 +12,8 @@ import (
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, s *submission, err error) (status int, code string) {
 	if err != nil {
 		p := problemOf(err)
+		// Kept open, the connection would have net/http wait for the rest of the body before it sends the answer.
+		p.Close = p.Close || !s.whole && r.ContentLength != 0
 		if p.Code == "outcome_unknown" {
 			p.ID = s.event.EventID.String()
 		}

@@ -16,6 +16,7 @@ import (
 type submission struct {
 	input     input
 	browser   bool // the client shows HTML: it is answered with pages
+	whole     bool // the body was read
 	client    netip.Addr
 	event     events.Event
 	record    events.Record

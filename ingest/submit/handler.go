@@ -111,6 +111,7 @@ func (h *Handler) read(s *submission, w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
+	s.whole = true
 	if kind == formBody {
 		s.input, err = parseForm(string(body))
 	} else {
