@@ -162,6 +162,28 @@ func TestProgramsGetJSON(t *testing.T) {
 	}
 }
 
+// Whoever draws a page of their own reads the data from another site, and a revalidated copy stays readable. The page itself
+// is nobody else's to read.
+func TestPagesOfOtherSitesMayReadTheDataAlone(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	for path, handler := range map[string]http.HandlerFunc{"/?lang=en": p.Index, "/thanks": p.Thanks} {
+		for _, accept := range []string{"application/json", "text/html"} {
+			etag := get(t, handler, path, "Accept", accept).Header().Get("Etag")
+			for _, known := range []string{"", etag} {
+				h := get(t, handler, path, "Accept", accept, "If-None-Match", known, "Origin", "https://shop.example").Header()
+				origin, policy := "*", "cross-origin"
+				if accept == "text/html" {
+					origin, policy = "", "" // the server says same-origin for all that say nothing
+				}
+				if h.Get("Access-Control-Allow-Origin") != origin || h.Get("Cross-Origin-Resource-Policy") != policy {
+					t.Errorf("%s, %s, known %q: %v", path, accept, known, h)
+				}
+			}
+		}
+	}
+}
+
 // Readers never wait, and never see half of a change.
 func TestAPageMayChangeWhileItIsRead(t *testing.T) {
 	t.Parallel()

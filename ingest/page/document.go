@@ -22,6 +22,7 @@ type representation struct {
 	body    []byte
 	etag    string
 	headers []header
+	lasting int // how many of the headers, from the first, go with a 304 too
 }
 
 type header struct {
@@ -29,9 +30,8 @@ type header struct {
 	values []string
 }
 
-// cacheHeaders is how many of a representation's headers, from the first, go with a 304 too.
-const cacheHeaders = 3
-
+// newDocument prepares one content type of a page. The headers go with a 304 too: what a browser has kept gets those of the
+// last answer, and the server's own ones would take their place.
 func newDocument(contentType string, body []byte, headers ...string) (*document, error) {
 	var packed bytes.Buffer
 	z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
@@ -44,20 +44,19 @@ func newDocument(contentType string, body []byte, headers ...string) (*document,
 	if err := z.Close(); err != nil {
 		return nil, fmt.Errorf("compress page: %w", err)
 	}
-	headers = append([]string{"Content-Type", contentType}, headers...)
 	return &document{
-		plain:   newRepresentation(body, headers...),
-		gzipped: newRepresentation(packed.Bytes(), append(headers, "Content-Encoding", "gzip")...),
+		plain:   newRepresentation(body, headers, "Content-Type", contentType),
+		gzipped: newRepresentation(packed.Bytes(), headers, "Content-Type", contentType, "Content-Encoding", "gzip"),
 	}, nil
 }
 
 // newRepresentation hashes what is really sent: a strong ETag, and another one for the compressed bytes.
-func newRepresentation(body []byte, headers ...string) representation {
+func newRepresentation(body []byte, lasting []string, headers ...string) representation {
 	sum := sha256.Sum256(body)
 	etag := `"` + hex.EncodeToString(sum[:16]) + `"`
-	all := append([]string{"Cache-Control", "public, max-age=60", "Vary", "Accept, Accept-Encoding", "Etag", etag}, headers...)
-	all = append(all, "Content-Length", strconv.Itoa(len(body)))
-	rep := representation{body: body, etag: etag}
+	all := append([]string{"Cache-Control", "public, max-age=60", "Vary", "Accept, Accept-Encoding", "Etag", etag}, lasting...)
+	rep := representation{body: body, etag: etag, lasting: len(all) / 2}
+	all = append(append(all, headers...), "Content-Length", strconv.Itoa(len(body)))
 	for i := 0; i < len(all); i += 2 {
 		rep.headers = append(rep.headers, header{all[i], []string{all[i+1]}})
 	}
@@ -71,12 +70,12 @@ func (p *page) serve(w http.ResponseWriter, r *http.Request) {
 		doc = p.json
 	}
 	rep := &doc.plain
-	if acceptsGzip(r.Header["Accept-Encoding"]) {
+	if AcceptsGzip(r.Header["Accept-Encoding"]) {
 		rep = &doc.gzipped
 	}
 	h := w.Header()
 	if known := r.Header["If-None-Match"]; len(known) > 0 && matches(known, rep.etag) {
-		for _, x := range rep.headers[:cacheHeaders] {
+		for _, x := range rep.headers[:rep.lasting] {
 			h[x.name] = x.values
 		}
 		w.WriteHeader(http.StatusNotModified)

@@ -56,7 +56,8 @@ func (p *Pages) prepare(part string, v any, policy string, content any) (*page, 
 	if made.html, err = newDocument("text/html; charset=utf-8", html.Bytes(), "Content-Security-Policy", policy, "Referrer-Policy", referrerPolicy); err != nil {
 		return nil, err
 	}
-	if made.json, err = newDocument("application/json", data); err != nil {
+	// The data is public, and the same for everybody: pages of every site may read it, and draw it as they like.
+	if made.json, err = newDocument("application/json", data, "Access-Control-Allow-Origin", "*", "Cross-Origin-Resource-Policy", "cross-origin"); err != nil {
 		return nil, err
 	}
 	return made, nil

@@ -49,8 +49,8 @@ func Localized(path, lang string) string {
 	return path + "?lang=" + lang
 }
 
-// acceptsGzip reads Accept-Encoding: gzip must be named, or be part of *, and not with q=0.
-func acceptsGzip(values []string) bool {
+// AcceptsGzip reads the lines of Accept-Encoding: gzip must be named, or be part of *, and not with q=0.
+func AcceptsGzip(values []string) bool {
 	named, star := 0, 0 // 0: not there, 1: yes, -1: refused
 	for _, value := range values {
 		for value != "" {

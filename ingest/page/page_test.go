@@ -74,6 +74,19 @@ func TestThePageWorksWithoutJavaScript(t *testing.T) {
 	}
 }
 
+func TestASharedLinkHasAPreview(t *testing.T) {
+	t.Parallel()
+	p := showing(t, `{"texts":{"en":{"title":"A \"title\"","intro":"Call: 10% <off>; url=https://x.example"}}}`)
+	lacks(t, get(t, p.Index, "/?lang=en").Body.String(),
+		`<meta name="description" content="Call: 10% &lt;off&gt;; url=https://x.example">`,
+		`<meta property="og:title" content="A &#34;title&#34;">`,
+		`<meta property="og:description" content="Call: 10% &lt;off&gt;; url=https://x.example">`,
+	)
+	if body := get(t, p.Thanks, "/thanks").Body.String(); strings.Contains(body, "description") {
+		t.Errorf("nobody shares the thanks:\n%s", body)
+	}
+}
+
 func TestThePageSpeaksEnglishWhenAsked(t *testing.T) {
 	t.Parallel()
 	p := newPages(t)

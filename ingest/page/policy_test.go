@@ -99,6 +99,7 @@ func TestTheColorsHaveContrast(t *testing.T) {
 			least       float64
 		}{
 			{"text", "back", 4.5}, {"quiet", "back", 4.5}, {"accent", "back", 4.5}, {"wrong", "back", 4.5}, {"on-accent", "accent", 4.5}, {"line", "back", 3},
+			{"on-accent", "pressed", 4.5}, {"accent", "around", 4.5},
 		} {
 			a, b := colors[pair.front], colors[pair.back]
 			if contrast := (math.Max(a, b) + .05) / (math.Min(a, b) + .05); contrast < pair.least {

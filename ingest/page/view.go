@@ -43,6 +43,7 @@ type head struct {
 	Words words
 	Style template.CSS
 	Tab   string // the title of the browser's tab
+	About string // what a search or a shared link shows beside the title; empty for pages that nobody shares
 	Other link
 }
 
@@ -97,6 +98,7 @@ func (p *Pages) formView(s *site.Site, form Form) formView {
 	}
 	v.pitch = newPitch(s, form.Lang, shown)
 	v.head = p.head(form.Lang, v.Title.Value, IndexPath)
+	v.About = v.Intro.Value
 	if s.Consent != nil {
 		v.Consent = &consent{Version: s.Consent.Version, Text: phraseOf(site.In(form.Lang, s.Consent.Text), form.Lang)}
 	}

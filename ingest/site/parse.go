@@ -23,12 +23,20 @@ const MaxBytes = 64 << 10
 // says what to do there.
 func Parse(data []byte) (*Site, error) {
 	if len(data) > MaxBytes {
-		return nil, fmt.Errorf("site.json has %d bytes, and %d are allowed: shorten its texts", len(data), MaxBytes)
+		return nil, fmt.Errorf("site.json has more than %d bytes: shorten its texts", MaxBytes)
 	}
-	if err := checkTokens(data); err != nil {
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, errors.New("line 1: site.json is in UTF-16: save it as UTF-8")
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // editors on Windows write one
+	var found complaints
+	if err := checkTokens(data, &found); err != nil {
 		return nil, err
 	}
-	if err := checkSchema(data); err != nil {
+	if err := checkSchema(data, &found); err != nil {
+		return nil, err
+	}
+	if err := found.err(); err != nil {
 		return nil, err
 	}
 	var s Site
@@ -42,11 +50,9 @@ func Parse(data []byte) (*Site, error) {
 }
 
 // checkTokens reads every token: what a schema can't see (equal names, bad UTF-8, lone surrogates), and what no text or
-// number may be.
-func checkTokens(data []byte) error {
-	if bytes.HasPrefix(data, []byte("\ufeff")) {
-		return errors.New("line 1: site.json begins with a byte order mark: save it as UTF-8 without one")
-	}
+// number may be. Texts are added to what is found. The rest is an error, since nothing may read such a file any further: the
+// schema would write 1e999999999 out.
+func checkTokens(data []byte, found *complaints) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(data))
 	for {
 		token, err := dec.ReadToken()
@@ -62,29 +68,28 @@ func checkTokens(data []byte) error {
 		if dec.StackDepth() > maxDepth {
 			return fmt.Errorf("line %d: too many brackets inside each other: look at an example of site.json", lineOf(data, dec.InputOffset()))
 		}
-		if err := checkToken(token); err != nil {
-			return fmt.Errorf("%s: %w", place(slices.Collect(dec.StackPointer().Tokens())), err)
+		at := func() string { return place(slices.Collect(dec.StackPointer().Tokens())) }
+		if token.Kind() == '0' && strings.ContainsAny(token.String(), ".eE") {
+			return fmt.Errorf("%s: write a whole number, without a point or an exponent", at())
+		}
+		if token.Kind() == '"' {
+			if step := checkText(token.String()); step != "" {
+				found.add(at(), step)
+			}
 		}
 	}
 }
 
-// checkToken refuses what no page could show: control characters, line breaks among them, and texts without a visible
-// character.
-func checkToken(token jsontext.Token) error {
-	text := token.String()
-	if token.Kind() == '0' && strings.ContainsAny(text, ".eE") {
-		return errors.New("write a whole number, without a point or an exponent")
-	}
-	if token.Kind() != '"' {
-		return nil
-	}
+// checkText returns what to do about a text that no page could show: with control characters, line breaks among them, or
+// without a visible character.
+func checkText(text string) string {
 	if i := strings.IndexFunc(text, unicode.IsControl); i >= 0 {
-		return fmt.Errorf("take the control character (or line break) %U out", []rune(text[i:])[0])
+		return fmt.Sprintf("take the control character (or line break) %U out", []rune(text[i:])[0])
 	}
 	if strings.IndexFunc(text, visible) < 0 {
-		return errors.New("this is empty: write a text, or leave the member out")
+		return "this is empty: write a text, or leave the member out"
 	}
-	return nil
+	return ""
 }
 
 // badJSON tells where the JSON is broken.

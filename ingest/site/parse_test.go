@@ -91,19 +91,23 @@ func TestWhatIsWrongIsToldWithItsPlaceAndTheNextStep(t *testing.T) {
 		"cut off":                  {"{\n\"texts\": {", "line 2", "JSON"},
 		"not UTF-8":                {"{\"thanks\":\"/\xff\"}", "line 1", "UTF-8"},
 		"a lone surrogate":         {words(`"title":"\ud800"`), "line 1", "UTF-8"},
-		"a byte order mark":        {"\ufeff{}", "line 1", "without one"},
+		"UTF-16":                   {"\xff\xfe{\x00}\x00", "line 1", "save it as UTF-8"},
+		"UTF-16, big-endian":       {"\xfe\xff\x00{\x00}", "line 1", "save it as UTF-8"},
+		"UTF-16 after all":         {"{\x00}\x00", "line 1", "UTF-8"},
+		"a byte order mark inside": {"{}\ufeff", "line 1", "keep one"},
+		"an immense number":        {variants(`{"name":"x","share":1e999999999}`), "variants[0].share", "whole number"},
 		"two documents":            {"{}\n{}", "line 1", "keep one"},
 		"a name twice":             {"{\"thanks\":\"/a\",\n\"thanks\":\"/b\"}", "line 2", "keep one"},
-		"not an object":            {`[]`, "site.json", "write a object"},
-		"too large":                {`{"thanks":"/` + strings.Repeat("x", MaxBytes) + `"}`, "site.json", "shorten"},
+		"not an object":            {`[]`, "site.json", "this is a list [ … ]: write an object { … }. "},
+		"too large":                {`{"thanks":"/` + strings.Repeat("x", MaxBytes) + `"}`, "site.json", "more than 65536 bytes: shorten"},
 		"deep":                     {strings.Repeat(`{"a":`, 12000), "line 1", "brackets"},
 		"a typo":                   {words(`"titel":"x"`), "texts.en", `no member "titel" here: use call_to_action, hint, intro`},
 		"a typo at the top":        {`{"text":{}}`, "site.json", `no member "text"`},
 		"another case":             {words(`"Title":"x"`), "texts.en", `no member "Title"`},
 		"a terminal trick":         {words(`"\u202etitle":"x"`), "texts.en", `no member "\u202etitle"`},
 		"an unknown language":      {`{"texts":{"de":{}}}`, "texts", "use en, fa"},
-		"a number for a text":      {words(`"title":1`), "texts.en.title", "write a string"},
-		"null for a text":          {words(`"title":null`), "texts.en.title", "write a string"},
+		"a number for a text":      {words(`"title":1`), "texts.en.title", "write a text in quotes. "},
+		"null for a text":          {words(`"title":null`), "texts.en.title", "write a text in quotes. "},
 		"NUL":                      {words(`"title":"a\u0000"`), "texts.en.title", "U+0000"},
 		"a line break":             {words(`"intro":"a\nb"`), "texts.en.intro", "U+000A"},
 		"an empty text":            {words(`"intro":""`), "texts.en.intro", "leave the member out"},
@@ -117,11 +121,11 @@ func TestWhatIsWrongIsToldWithItsPlaceAndTheNextStep(t *testing.T) {
 		"nine variants":            {variants(strings.Repeat(`{"name":"x","share":1},`, 8) + `{"name":"x","share":1}`), "variants", "use 8"},
 		"two variants of one name": {variants(`{"name":"x","share":1},{"name":"x","share":1}`), "variants[1].name", "its own"},
 		"a variant without share":  {variants(`{"name":"x"}`), "variants[0]", `add the member "share"`},
-		"a share of 0":             {variants(`{"name":"x","share":1},{"name":"y","share":0}`), "variants[1].share", "from 1 on"},
+		"a share of 0":             {variants(`{"name":"x","share":1},{"name":"y","share":0}`), "variants[1].share", "a number of 1 or more. "},
 		"a share of 1001":          {variants(`{"name":"x","share":1001}`), "variants[0].share", "up to 1000"},
 		"a share of 1e2":           {variants(`{"name":"x","share":1e2}`), "variants[0].share", "whole number"},
 		"a share of 1.0":           {variants(`{"name":"x","share":1.0}`), "variants[0].share", "whole number"},
-		"a share in quotes":        {variants(`{"name":"x","share":"1"}`), "variants[0].share", "write a integer"},
+		"a share in quotes":        {variants(`{"name":"x","share":"1"}`), "variants[0].share", "write a whole number. "},
 		"a name in capitals":       {variants(`{"name":"X","share":1}`), "variants[0].name", "Small letters"},
 		"a variant's own thanks":   {variants(`{"name":"x","share":1,"texts":{"en":{"thanks_title":"x"}}}`), "variants[0].texts.en", `"thanks_title"`},
 		"hero of another site":     {`{"hero":{"src":"https://x.example/a.jpg"}}`, "hero.src", "ops site media put"},
@@ -150,6 +154,10 @@ func TestEverythingThatIsWrongIsToldAtOnceButNotForEver(t *testing.T) {
 	if err == nil || strings.Count(err.Error(), "\n") != 2 {
 		t.Errorf("three mistakes, three lines: %v", err)
 	}
+	_, err = Parse([]byte(`{"texts":{"fa":{"title":"a\nb","intro":""},"en":{"title":1}},"hero":{}}`))
+	if err == nil || strings.Count(err.Error(), "\n") != 3 {
+		t.Errorf("four mistakes, some of them in texts, four lines: %v", err)
+	}
 	numbers := `{"title":1,"intro":1,"label":1,"hint":1,"call_to_action":1,"thanks_title":1,"thanks_text":1}`
 	if _, err = Parse([]byte(`{"texts":{"fa":` + numbers + `,"en":` + numbers + `}}`)); err == nil || !strings.HasSuffix(err.Error(), "and 4 more like these") {
 		t.Errorf("%v", err)
@@ -160,6 +168,15 @@ func TestEverythingThatIsWrongIsToldAtOnceButNotForEver(t *testing.T) {
 	}
 	if _, err = Parse([]byte("{" + strings.Join(many, ",") + "}")); err == nil || len(err.Error()) > 500 {
 		t.Errorf("%v", err)
+	}
+}
+
+// Editors on Windows begin a file with one.
+func TestAByteOrderMarkIsPassedOver(t *testing.T) {
+	t.Parallel()
+	got, err := Parse([]byte("\ufeff" + `{"thanks":"/a"}`))
+	if err != nil || got.Thanks != "/a" {
+		t.Errorf("%v: %+v", err, got)
 	}
 }
 
@@ -198,6 +215,9 @@ func TestTheExampleInTheReadmeIsASiteWithEveryMember(t *testing.T) {
 		if reflect.ValueOf(value).IsZero() {
 			t.Errorf("it shows no %s", name)
 		}
+	}
+	if lines := s.Borrowed(); len(lines) > 0 {
+		t.Errorf("it shows a page of two languages: %s", lines)
 	}
 }
 
