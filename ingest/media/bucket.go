@@ -105,10 +105,11 @@ var (
 	// errHungUp is what becomes of an error when the client is gone: it says nothing about S3.
 	errHungUp = errors.New("the client has hung up")
 	// errSlow is the cause of a context whose time for S3 is over.
-	errSlow = errors.New("S3 does not answer in time")
+	errSlow = errors.New("S3_ENDPOINT: the server does not answer in time")
 )
 
-// answered says whether S3 did: that there is no such object, or no newer one, is an answer.
+// answered says whether S3 did: that there is no such object, or no newer one, is an answer. That there is no bucket, or that it
+// does not let us in, is none: whoever asked learns nothing of the object.
 func answered(err error) bool { return err == nil || Missing(err) || unchanged(err) }
 
 func unchanged(err error) bool {
@@ -127,6 +128,8 @@ func (b *Bucket) ask(ctx, peer context.Context, what func() (minio.ObjectInfo, e
 			err = errHungUp
 		case ctx.Err() != nil:
 			err = context.Cause(ctx)
+		default:
+			err = b.store.Explain(err)
 		}
 		return info, err
 	})

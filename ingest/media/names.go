@@ -44,6 +44,9 @@ func describe(h http.Header, key, contentType string) {
 	}
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
+	// The bytes are public, and pages on other hosts may show them.
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	h.Set("Access-Control-Allow-Origin", "*")
 	kind, _, err := mime.ParseMediaType(contentType)
 	if err == nil && (strings.HasPrefix(kind, "image/") || strings.HasPrefix(kind, "video/")) {
 		h.Set("Content-Type", kind)

@@ -55,9 +55,7 @@ func (b *Bucket) serve(w http.ResponseWriter, r *http.Request, key string) {
 	clock := time.AfterFunc(b.limits.firstByte, func() { cancel(errSlow) })
 	defer clock.Stop()
 
-	info, err := b.ask(ctx, r.Context(), func() (minio.ObjectInfo, error) {
-		return b.core.StatObject(ctx, b.store.Bucket, key, minio.StatObjectOptions{})
-	})
+	info, err := b.ask(ctx, r.Context(), func() (minio.ObjectInfo, error) { return b.stat(ctx, key) })
 	switch {
 	case errors.Is(err, errHungUp):
 		return
@@ -79,6 +77,20 @@ func (b *Bucket) serve(w http.ResponseWriter, r *http.Request, key string) {
 	if outcome := answer.outcome(); outcome != "" {
 		b.answers.WithLabelValues(outcome).Inc()
 	}
+}
+
+// stat asks what an object is. The answer to a HEAD has no room for words: a bucket that is gone, and for some servers a key that
+// they do not know, look like an object that is not there. So what seems missing is asked for again, in a way that tells.
+func (b *Bucket) stat(ctx context.Context, key string) (minio.ObjectInfo, error) {
+	info, err := b.core.StatObject(ctx, b.store.Bucket, key, minio.StatObjectOptions{})
+	if !Missing(err) {
+		return info, err
+	}
+	body, info, _, err := b.core.GetObject(ctx, b.store.Bucket, key, minio.GetObjectOptions{})
+	if err == nil {
+		_ = body.Close() // it was put in this moment, and is read later
+	}
+	return info, err
 }
 
 // oneRange returns the request without its ranges, if it asks for several: each would be a request of its own to S3. Whoever

@@ -35,6 +35,7 @@ func TestAnImageIsServedAsItIsStored(t *testing.T) {
 		for name, value := range map[string]string{
 			"Content-Type": "image/png", "Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff",
 			"Content-Security-Policy": "default-src 'none'; sandbox", "Accept-Ranges": "bytes", "Content-Length": "200000",
+			"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*",
 		} {
 			if got.Header.Get(name) != value {
 				t.Errorf("%s is %q, want %q", name, got.Header.Get(name), value)
@@ -145,12 +146,13 @@ func TestWhatIsNoImageIsADownload(t *testing.T) {
 func TestWhatIsNotThere(t *testing.T) {
 	t.Parallel()
 	onEveryS3(t, func(t *testing.T, e *edge) {
-		without := e.get("/media/a.png") // no bucket yet
 		e.makeBucket()
-		for name, got := range map[string]reply{"without a bucket": without, "with one": e.get("/media/a.png")} {
-			if got.StatusCode != http.StatusNotFound || !strings.Contains(string(got.body), `"error":"not_found"`) || got.Header.Get("Cache-Control") != "no-store" {
-				t.Errorf("%s: %s %s, %v", name, got.Status, got.body, got.Header)
-			}
+		got := e.get("/media/a.png")
+		if got.StatusCode != http.StatusNotFound || !strings.Contains(string(got.body), `"error":"not_found"`) || got.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s %s, %v", got.Status, got.body, got.Header)
+		}
+		if got := e.do(http.MethodHead, "/media/a.png"); got.StatusCode != http.StatusNotFound {
+			t.Errorf("HEAD: %s", got.Status)
 		}
 	})
 }
@@ -232,15 +234,15 @@ func TestStoresThatCannotBeMeant(t *testing.T) {
 	t.Parallel()
 	good := Store{Endpoint: "http://127.0.0.1:7070", AccessKey: "a", SecretKey: "topsecret"}
 	for want, change := range map[string]func(*Store){
-		"S3_ENDPOINT: ":             func(s *Store) { s.Endpoint = "ftp://topsecret" },
-		"S3_ENDPOINT: use":          func(s *Store) { s.Endpoint = "http://a:topsecret@host" },
-		"S3_ENDPOINT: use http":     func(s *Store) { s.Endpoint = "http://host/topsecret" },
-		"S3_ENDPOINT: use http:":    func(s *Store) { s.Endpoint = "topsecret" },
-		"S3_ENDPOINT: use http://":  func(s *Store) { s.Endpoint = "http://" },
-		"S3_ENDPOINT: use http://h": func(s *Store) { s.Endpoint = "http://[::1" },
-		"S3_ACCESS_KEY is empty":    func(s *Store) { s.AccessKey = "" },
-		"S3_SECRET_KEY is empty":    func(s *Store) { s.SecretKey = "" },
-		"S3_BUCKET: ":               func(s *Store) { s.Bucket = "Landing_Media" },
+		"S3_ENDPOINT: ":                     func(s *Store) { s.Endpoint = "ftp://topsecret" },
+		"S3_ENDPOINT: use":                  func(s *Store) { s.Endpoint = "http://a:topsecret@host" },
+		"S3_ENDPOINT: use http":             func(s *Store) { s.Endpoint = "http://host/topsecret" },
+		"S3_ENDPOINT: use http:":            func(s *Store) { s.Endpoint = "topsecret" },
+		"S3_ENDPOINT: use http://":          func(s *Store) { s.Endpoint = "http://" },
+		"S3_ENDPOINT: use http://h":         func(s *Store) { s.Endpoint = "http://[::1" },
+		"S3_ACCESS_KEY is empty: set it to": func(s *Store) { s.AccessKey = "" },
+		"S3_SECRET_KEY is empty: set it to": func(s *Store) { s.SecretKey = "" },
+		"S3_BUCKET: ":                       func(s *Store) { s.Bucket = "Landing_Media" },
 	} {
 		s := good
 		change(&s)

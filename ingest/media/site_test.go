@@ -95,9 +95,12 @@ func TestTheSiteFollowsTheBucket(t *testing.T) {
 	s3 := newFakeS3(t)
 	e := newEdge(t, s3.store(), quick())
 	f := follow(e)
-	f.until("no bucket is no trouble", func(p telemetry.Part) bool { return p.Status == telemetry.Healthy })
+	f.until("that there is no bucket is told", func(p telemetry.Part) bool {
+		return p.Status == telemetry.Degraded && strings.HasPrefix(p.Detail, "S3_BUCKET: there is no bucket "+e.store.Bucket+": `ops site put`")
+	})
 
 	e.makeBucket()
+	f.until("no site.json is no trouble", func(p telemetry.Part) bool { return p.Status == telemetry.Healthy })
 	e.put(SiteKey, "application/json", []byte("one"))
 	f.expect("one")
 
@@ -121,7 +124,7 @@ func TestTheSiteFollowsTheBucket(t *testing.T) {
 	e.put(SiteKey, "application/json", []byte("three"))
 	f.expect("three")
 	f.until("it is back", func(p telemetry.Part) bool { return p.Status == telemetry.Healthy })
-	if e.logged.count("level=WARN") != 3 {
+	if e.logged.count("level=WARN") != 4 {
 		t.Errorf("logged:\n%s", e.logged.text.String())
 	}
 }

@@ -54,9 +54,9 @@ func (s Store) Validate() error {
 	}
 	switch {
 	case s.AccessKey == "":
-		return errors.New("S3_ACCESS_KEY is empty")
+		return errors.New("S3_ACCESS_KEY is empty: set it to the access key of the server at S3_ENDPOINT")
 	case s.SecretKey == "":
-		return errors.New("S3_SECRET_KEY is empty")
+		return errors.New("S3_SECRET_KEY is empty: set it to the secret key that belongs to S3_ACCESS_KEY")
 	}
 	if err := s3utils.CheckValidBucketNameStrict(s.bucket()); err != nil {
 		return fmt.Errorf("S3_BUCKET: %w", err)
@@ -139,10 +139,4 @@ func (s Store) Client() (client *minio.Client, closeIdle func(), err error) {
 		return nil, nil, fmt.Errorf("S3_ENDPOINT: %w", err)
 	}
 	return client, transport.CloseIdleConnections, nil
-}
-
-// Missing says whether an error of the client's means that there is no such object, or no bucket yet.
-func Missing(err error) bool {
-	var answer minio.ErrorResponse
-	return errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound
 }

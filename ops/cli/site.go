@@ -54,7 +54,8 @@ func (t *siteTarget) resolve(p *process) (store media.Store, name string, err er
 	}
 	for _, other := range []string{"KAFKA_BROKERS", "DATABASE_URL", "MONGODB_URI", "REDIS_URL"} {
 		if p.getenv(other) != "" {
-			return store, "", flags.Usagef("S3_ENDPOINT is not set, and %s is: name the bucket that belongs to it", other)
+			return store, "", flags.Usagef("S3_ENDPOINT is not set, and %s is: set S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY to the bucket that belongs to it, "+
+				"or unset %s to use --data-dir", other, other)
 		}
 	}
 	env, err := stack.ReadEnv(t.DataDir)
@@ -103,7 +104,7 @@ type siteGetVerb struct {
 
 // Help implements kong.HelpProvider.
 func (siteGetVerb) Help() string {
-	return `Prints site.json as it was put. Where none was, it prints what is built in: something to begin with. With -o json it is one line, with the version beside it.
+	return `Prints site.json as it was put. Where none was, it prints what is built in: something to begin with. With -o json it is one line, with its ETag and version beside it.
 
 Examples:
 
@@ -119,17 +120,25 @@ func (v *siteGetVerb) Run(ctx context.Context, p *process) error {
 		if err != nil {
 			return err
 		}
+		p.noteBucket(site, now)
 		if v.Output == "json" {
 			return siteLine(p.stdout, now)
 		}
 		if now.Found {
-			p.note("site.json of %s%s", plain(now.Modified), version(now.Version))
+			p.note("site.json of %s, etag %s%s", plain(now.Modified), printable(now.ETag), version(now.Version))
 		} else {
 			p.note("no site.json was put yet: this is what is built in, and shown")
 		}
 		_, err = p.stdout.Write(now.Text)
 		return err
 	})
+}
+
+// noteBucket says that there is no bucket: the name may be wrong, and the next to put something makes it.
+func (p *process) noteBucket(site *control.Site, now control.SiteVersion) {
+	if now.NoBucket {
+		p.note("S3_BUCKET: there is no bucket %s yet; `ops site put` and `ops site media put` make it", site.Bucket())
+	}
 }
 
 // siteLine writes one line. A site.json that is none, put by another tool, is a text in it.
@@ -159,18 +168,24 @@ type sitePutVerb struct {
 	said
 	Timeout time.Duration `default:"30s" noenv:"" help:"How long the whole command may take."`
 	DryRun  bool          `noenv:"" help:"Show the difference, and change nothing."`
+	Etag    *string       `noenv:"" placeholder:"ETAG" help:"Change nothing if the site.json in the bucket is not the one of this ETag; null when none was put yet."`
 	File    string        `arg:"" help:"The new site.json; - reads it from stdin."`
 }
 
 // Help implements kong.HelpProvider.
 func (sitePutVerb) Help() string {
-	return `Checks the file as the page will, looks whether its images are in the bucket, shows what it changes, and puts it. Edges show it within a minute. When somebody else has put another one meanwhile, nothing is changed. The bucket is made when it is missing, and keeps the earlier ones where the server can: aws s3api list-object-versions --bucket landing-media --prefix site.json names them.
+	return `Checks the file as the page will, looks whether its images are in the bucket, shows what it changes, and puts it. Edges show it within a minute. Look at --dry-run first: it shows the difference, and changes nothing. The bucket is made when it is missing, and keeps the earlier ones where the server can: aws s3api list-object-versions --bucket landing-media --prefix site.json names them.
+
+Two owners: put compares with the site.json that it read a moment ago, so what somebody else changed since your "ops site get" is overwritten. With --etag, the ETag that "ops site get" and "put" print, it changes nothing unless that one is still there.
 
 Examples:
 
   ops site put --dry-run site.json
 
   ops site put site.json
+
+  ops site get -o json > before.json
+  ops site put --etag "$(jq -r .etag before.json)" site.json
 
   ops site get | sed 's/Call me/Call me back/' | ops site put -`
 }
@@ -182,7 +197,7 @@ func (v *sitePutVerb) Run(ctx context.Context, p *process) error {
 		if err != nil {
 			return err
 		}
-		draft, err := site.Draft(ctx, text)
+		draft, err := v.draft(ctx, p, site, text)
 		if err != nil {
 			return err
 		}
@@ -196,15 +211,40 @@ func (v *sitePutVerb) Run(ctx context.Context, p *process) error {
 		if err != nil {
 			return err
 		}
-		if done.Note != "" {
-			p.note("note: %s", oneLine(done.Note))
-		}
+		p.notes(done.Notes)
 		if v.Output == "json" {
 			return putSheet(draft, true, done).json(p.stdout)
 		}
 		p.say("site.json is put%s; edges show it within a minute", version(done.Version))
+		p.note("etag %s", printable(done.ETag))
 		return nil
 	})
+}
+
+// draft compares a text with the site.json of now, which must be the one that was asked for, and says what to look at twice.
+func (v *sitePutVerb) draft(ctx context.Context, p *process, site *control.Site, text []byte) (control.SiteDraft, error) {
+	if v.Etag != nil && *v.Etag == "" {
+		return control.SiteDraft{}, flags.Usagef("--etag is empty: give the one that `ops site get -o json` prints")
+	}
+	draft, err := site.Draft(ctx, text)
+	if err == nil && v.Etag != nil {
+		err = draft.Follows(*v.Etag)
+	}
+	if err != nil {
+		return draft, err
+	}
+	p.notes(draft.Borrowed)
+	if v.DryRun {
+		p.noteBucket(site, draft.Before)
+	}
+	return draft, nil
+}
+
+// notes tells people what an answer does not say, a line each.
+func (p *process) notes(all []string) {
+	for _, note := range all {
+		p.note("note: %s", printable(oneLine(note)))
+	}
 }
 
 // left says why nothing was changed.

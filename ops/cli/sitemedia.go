@@ -70,17 +70,18 @@ func (v *mediaPutVerb) put(ctx context.Context, p *process, site *control.Site, 
 		return flags.UsageError{Err: err}
 	}
 	defer file.Close() //nolint:errcheck // it was only read from
-	sent, err := site.PutMedia(ctx, f, file, p.uploading(printable(filepath.Base(path)), f.Size))
+	done, err := site.PutMedia(ctx, f, file, p.uploading(printable(filepath.Base(path)), f.Size))
 	if err != nil {
 		return err
 	}
+	p.notes(done.Notes)
 	address := media.Path + f.Key
 	if v.Output == "json" {
 		s := sheet{columns: []string{"src", "type", "bytes", "width", "height", "sent"}}
-		s.add(address, f.Type, f.Size, size(f.Width), size(f.Height), sent)
+		s.add(address, f.Type, f.Size, size(f.Width), size(f.Height), done.Sent)
 		return s.json(p.stdout)
 	}
-	if !sent {
+	if !done.Sent {
 		p.note("%s is there already", printable(filepath.Base(path)))
 	}
 	p.say("%s", address)

@@ -28,7 +28,7 @@ type MediaFile struct {
 	Key           string // its name there: what it was called, 16 digits of its SHA-256, and its extension
 	Type          string
 	Size          int64
-	Width, Height int // 0 when not known
+	Width, Height int // 0 for videos, AVIF and SVG
 }
 
 // ErrBadMedia is returned for a file that is no image and no video that browsers know, or not what its name says.
@@ -71,11 +71,13 @@ func InspectMedia(name string, content io.ReadSeeker) (MediaFile, error) {
 		return MediaFile{}, err
 	}
 	f := MediaFile{Key: stem(name) + "-" + hex.EncodeToString(hash.Sum(nil))[:16] + kind.extensions[0], Type: kind.name, Size: size}
-	f.Width, f.Height = dimensions(kind.name, head)
+	if f.Width, f.Height, err = dimensions(kind.name, head, content); err != nil {
+		return MediaFile{}, fmt.Errorf("%s: %w: it can't be read as an image: %w", name, ErrBadMedia, err)
+	}
 	return f, nil
 }
 
-// headBytes is enough for every kind to be known, and for its width and height: photos begin with their camera's notes.
+// headBytes is enough for every kind to be known; an SVG may begin with a long comment.
 const headBytes = 1 << 20
 
 func headOf(content io.ReadSeeker) ([]byte, error) {
@@ -154,19 +156,28 @@ func stem(name string) string {
 	return base
 }
 
-// dimensions returns width and height of an image; 0 when they are not known.
-func dimensions(kind string, head []byte) (width, height int) {
+// dimensions returns width and height of an image; 0 for kinds of which they are not known. Photos begin with their camera's notes,
+// so it reads the whole content if need be.
+func dimensions(kind string, head []byte, content io.ReadSeeker) (width, height int, err error) {
 	switch kind {
 	case "image/png", "image/jpeg", "image/gif":
-		config, _, err := image.DecodeConfig(bytes.NewReader(head))
-		if err != nil {
-			return 0, 0
+		if _, err := content.Seek(0, io.SeekStart); err != nil {
+			return 0, 0, err
 		}
-		return config.Width, config.Height
+		config, _, err := image.DecodeConfig(content)
+		if err != nil {
+			return 0, 0, err
+		}
+		width, height = config.Width, config.Height
 	case "image/webp":
-		return webpDimensions(head)
+		width, height = webpDimensions(head)
+	default:
+		return 0, 0, nil
 	}
-	return 0, 0
+	if width == 0 || height == 0 {
+		return 0, 0, errors.New("it has no width or height")
+	}
+	return width, height, nil
 }
 
 // webpDimensions reads the first chunk of a WebP (RFC 9649): one of three kinds, each with its own way of writing 14 or 24 bits.

@@ -40,12 +40,16 @@ func OpenSite(store media.Store) (*Site, error) {
 	return &Site{store: store.WithDefaults(), client: client, close: closeIdle}, nil
 }
 
+// Bucket is the bucket's name.
+func (s *Site) Bucket() string { return s.store.Bucket }
+
 // Close ends all connections.
 func (s *Site) Close() { s.close() }
 
 // SiteVersion is a site.json as it is in the bucket.
 type SiteVersion struct {
 	Text     []byte // as it was put; the built-in site when nothing was
+	NoBucket bool   // there is not even a bucket
 	Found    bool   // it is in the bucket, and so has what follows
 	ETag     string
 	Version  string // empty when the bucket keeps no versions
@@ -56,9 +60,9 @@ type SiteVersion struct {
 func (s *Site) Current(ctx context.Context) (SiteVersion, error) {
 	core := minio.Core{Client: s.client}
 	body, info, header, err := core.GetObject(ctx, s.store.Bucket, media.SiteKey, minio.GetObjectOptions{})
-	if media.Missing(err) {
-		text, err := pretty(site.Default())
-		return SiteVersion{Text: text}, err
+	if media.Missing(err) || media.NoBucket(err) {
+		text, wrong := pretty(site.Default())
+		return SiteVersion{Text: text, NoBucket: media.NoBucket(err)}, wrong
 	}
 	if err != nil {
 		return SiteVersion{}, s.failed(ctx, "read site.json", err)
@@ -84,9 +88,17 @@ func versionOf(id string) string {
 	return id
 }
 
-// failed says that it was S3, and where, that did not answer or refused.
+// failed says that it was S3, and where, that did not answer or refused, and which variable to look at.
 func (s *Site) failed(ctx context.Context, what string, err error) error {
-	return fmt.Errorf("%s: %s: %w", s.store.Name(), what, withCause(ctx, err))
+	switch cause := context.Cause(ctx); {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		err = fmt.Errorf("S3_ENDPOINT: the server is too slow: %w", cause)
+	case cause != nil:
+		err = cause
+	default:
+		err = s.store.Explain(err)
+	}
+	return fmt.Errorf("%s: %s: %w", s.store.Name(), what, err)
 }
 
 // pretty is JSON as people read it, with members in a fixed order.
