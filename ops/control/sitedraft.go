@@ -36,6 +36,7 @@ var (
 // Draft checks a site.json as the page will, looks whether its images are there, and compares it with what is in the bucket. It
 // changes nothing.
 func (s *Site) Draft(ctx context.Context, text []byte) (SiteDraft, error) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors write a mark; the edge passes over it, other readers may not
 	parsed, err := checkSite(text)
 	if err != nil {
 		return SiteDraft{}, fmt.Errorf("%w: %w", ErrBadSite, err)
