@@ -13,8 +13,8 @@ import (
 // at the screen is looked at here.
 func TestEverybodyCanUseEveryState(t *testing.T) {
 	t.Parallel()
-	axe := axeCore(t)
 	plain, rich := newEdge(t), newRichEdge(t)
+	axe := axeCore(t)
 	for _, s := range states {
 		for _, lang := range site.Languages() {
 			t.Run(s.name+" "+lang, func(t *testing.T) {
