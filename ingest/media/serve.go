@@ -58,7 +58,8 @@ func (b *Bucket) serve(w http.ResponseWriter, r *http.Request, key string) {
 	info, err := b.ask(ctx, r.Context(), func() (minio.ObjectInfo, error) { return b.stat(ctx, key) })
 	switch {
 	case errors.Is(err, errHungUp):
-		return
+		// Who has closed only his half is still there: to return would be an empty 200, which a cache in between may keep.
+		panic(http.ErrAbortHandler)
 	case Missing(err):
 		b.refuse(w, outcomeNotFound, notFound())
 		return
