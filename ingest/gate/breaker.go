@@ -83,11 +83,11 @@ func (b *breaker) try(trip func() ([]int64, error)) ([]int64, error) {
 		}
 		return nil, err
 	})
-	if err == nil && b.state.CompareAndSwap(unasked, here) {
-		b.announce()
-	}
 	if errors.Is(err, errSlow) {
 		err = nil
+	}
+	if err == nil && b.state.CompareAndSwap(unasked, here) { // slow or not: it has answered
+		b.announce()
 	}
 	return answers, err
 }

@@ -57,6 +57,18 @@ func TestThreeFailuresInARowTakeRedisOutOfTheWay(t *testing.T) {
 	})
 }
 
+// The first probe is made once: without this, nobody would know of a Redis that was slow then, before a submission came.
+func TestAFirstAnswerThatIsLateIsAnAnswer(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *breaker, lines *lockedText) {
+		if _, err := b.try(after(DefaultWait+time.Millisecond, nil)); err != nil {
+			t.Fatal(err)
+		}
+		if b.state.Load() != here || !strings.Contains(lines.String(), "redis: here") {
+			t.Errorf("state %d, logged %q", b.state.Load(), lines)
+		}
+	})
+}
+
 func TestALateAnswerIsGivenAndIsAFailure(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *breaker, _ *lockedText) {
 		for range trips {
