@@ -73,7 +73,12 @@ func sendAndCut(tb *tab) {
 // sendAndWait keeps the request on its way until the page has given it up. The twenty seconds that it waits pass at once.
 func sendAndWait(tb *tab) {
 	eval[any](tb, `setTimeout = (late => what => late(what))(window.patient = setTimeout)`)
-	tb.catch(fetch.RequestStageRequest, func(fetch.RequestID) { tb.until(said) })
+	tb.catch(fetch.RequestStageRequest, func(id fetch.RequestID) {
+		tb.until(said)
+		// Where the browser has not yet heard that the page gave up, it would let the request go on its way when catch ends. Where
+		// it has, there is no such request any more: the error says so.
+		_, _ = chromedp.Call(tb.ctx, fetch.FailRequest, fetch.FailRequestParams{RequestID: id, ErrorReason: network.ErrorReasonAborted})
+	})
 	eval[any](tb, `setTimeout = patient`)
 }
 

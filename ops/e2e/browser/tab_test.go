@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -178,15 +179,12 @@ func (tb *tab) before(script string) {
 // shot keeps the whole page as an image among the test's artifacts.
 func (tb *tab) shot(name string) {
 	tb.Helper()
+	size := tb.size()
 	image, err := chromedp.Run(tb.ctx, func(ctx context.Context, t *chromedp.Target) ([]byte, error) {
-		size, err := cdp.Call(ctx, t, page.GetLayoutMetrics, cdp.Empty{})
-		if err != nil {
-			return nil, err
-		}
 		// Without a clip, a page that is written from right to left is cut off.
 		shot, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{
 			CaptureBeyondViewport: new(true),
-			Clip:                  &page.Viewport{Width: size.CSSContentSize.Width, Height: size.CSSContentSize.Height, Scale: 1},
+			Clip:                  &page.Viewport{Width: size.Width, Height: size.Height, Scale: 1},
 		})
 		return shot.Data, err
 	})
@@ -197,6 +195,20 @@ func (tb *tab) shot(name string) {
 	if err != nil {
 		tb.Errorf("screenshot: %v", err)
 	}
+}
+
+// size waits until the page is laid out, which may be after it is complete, and returns how large it is.
+func (tb *tab) size() (size *dom.Rect) {
+	tb.Helper()
+	ingesttest.Eventually(tb, "the page is laid out", func() bool {
+		metrics, err := chromedp.Call(tb.ctx, page.GetLayoutMetrics, cdp.Empty{})
+		if err != nil {
+			return false
+		}
+		size = metrics.CSSContentSize
+		return size.Width > 0 && size.Height > 0
+	})
+	return size
 }
 
 // quote writes a text as JavaScript does.
