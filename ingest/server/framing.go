@@ -13,7 +13,7 @@ import (
 //
 // So the bytes of a connection are looked at on their way to net/http, and never changed: of each head only the lines that
 // say how long the body is, and a body with a Content-Length is passed over. Behind the first request with anything else
-// nothing is looked at, since that one is the connection's last: see public.inspect.
+// nothing is looked at, since that one is the connection's last: see framed.
 type framing struct {
 	over bool // nothing is looked at any more
 

@@ -25,7 +25,8 @@ func (p *public) guard(next http.Handler) http.Handler {
 		case ambiguous:
 			problem.Problem{Status: http.StatusBadRequest, Code: "ambiguous_request", Close: true}.Write(answer)
 		case repeats(r.Header):
-			problem.Problem{Status: http.StatusBadRequest, Code: "repeated_header"}.Write(answer)
+			// Kept open, the connection would have net/http wait for a body before it sends the answer.
+			problem.Problem{Status: http.StatusBadRequest, Code: "repeated_header", Close: r.ContentLength != 0}.Write(answer)
 		default:
 			next.ServeHTTP(answer, r)
 		}

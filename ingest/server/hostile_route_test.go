@@ -19,7 +19,10 @@ func TestNoPathIsReachedByASideDoor(t *testing.T) {
 		"//api/submit", "/api//submit", "/./api/submit", "/api/./submit", "/api/../api/submit", "/x/../api/submit", "/api/submit/.", "/api/submit/..",
 		"/API/SUBMIT", "/Api/submit", "/api/submit/", "/api/submit;x", "/api/submit;jsessionid=1", "/api;x/submit", "/api/submit#x", "/api/submit%23",
 		`/api\submit`, `\api\submit`, "/api/submit.json", "/api/submit&x", "/api/submit\u200b", "/\u0430pi/submit", "/api/submit\x80",
-		"http://leads.example/api/submit", "http://127.0.0.1/api/submit", "https://evil.example/api/submit", "//leads.example/api/submit",
+		"//leads.example/api/submit", "http:/api/submit", "http:///api/submit", "http:api/submit", "ftp://leads.example/api/submit",
+		"http://leads.example/api%2Fsubmit", "http://leads.example//api/submit", "http://leads.example/x/../api/submit", "http://leads.example/api/submit/",
+		"http://me@leads.example/api/submit", "http://leads.example:x@leads.example/api/submit", "http://leads%2Eexample/api/submit",
+		"http://leads.example/metrics", "/http://leads.example/api/submit",
 		"/admin", "/metrics", "/debug", "/debug/pprof/", "/debug/pprof/cmdline", "/.git/config", "/.env", "/wp-login.php", "/favicon.ico",
 		"/" + strings.Repeat("a", 8000), "/" + strings.Repeat("../", 1000) + "etc/passwd", "/thanks/", "/livez/", "/index.html", "/?/api/submit/../",
 	} {
@@ -52,7 +55,6 @@ func TestTargetsThatAreNoPath(t *testing.T) {
 		"a tunnel to a path":       {request("CONNECT /api/submit", ""), 405, "method_not_allowed"},
 		"an authority":             {request("GET leads.example:80", ""), 404, "not_found"},
 		"nothing":                  {request("GET ", ""), 400, ""},
-		"an absolute address":      {request("POST http://leads.example/api/submit", s.body(), asJSON), 404, "not_found"},
 		"another scheme":           {request("GET ftp://leads.example/", ""), 404, "not_found"},
 		"a NUL":                    {request("GET /\x00", ""), 400, ""},
 		"a tab":                    {request("GET /\tx", ""), 400, ""},
@@ -62,6 +64,23 @@ func TestTargetsThatAreNoPath(t *testing.T) {
 		"a query longer than that": {request("GET /?"+strings.Repeat("a", 20_000), ""), 431, ""},
 		"a long query":             {request("GET /?"+strings.Repeat("a&", 4000), ""), 200, ""},
 		"a query that is broken":   {request("GET /?lang=%zz&lang=fr&lang[]=en", ""), 200, ""},
+	})
+}
+
+// An absolute address is its path (RFC 9112, 3.2.2), and whatever Host says beside it is passed over.
+func TestAnAbsoluteAddressIsItsPath(t *testing.T) {
+	t.Parallel()
+	s := newSuite(t)
+	s.tries(t, map[string]attempt{
+		"a post":           {request("POST http://leads.example/api/submit", s.body(), asJSON), 202, ""},
+		"with a query":     {request("GET HTTP://leads.example:8080/thanks?lang=en", ""), 200, ""},
+		"no path":          {request("GET http://leads.example", ""), 200, ""},
+		"no path, a query": {request("GET https://leads.example?lang=en", ""), 200, ""},
+		"an address":       {request("GET http://[::1]:80/livez", ""), 200, ""},
+		"another host":     {request("GET http://elsewhere.example/livez", ""), 200, ""},
+		"another method":   {request("GET http://leads.example/api/submit", ""), 405, "method_not_allowed"},
+		"a phone in it":    {request("POST http://leads.example/api/submit?phone=1", s.body(), asJSON), 400, "phone_in_query"},
+		"a tunnel":         {request("CONNECT http://leads.example/livez", ""), 404, "not_found"},
 	})
 }
 
@@ -116,7 +135,8 @@ func TestARefusalDoesNotWaitForTheBody(t *testing.T) {
 	s := newSuite(t)
 	for headers, want := range map[string]int{
 		"Content-Type: text/plain": 415, "Content-Type: application/json\r\nContent-Encoding: br": 415,
-		"Content-Type: application/json\r\nSec-Fetch-Site: cross-site": 403,
+		"Content-Type: application/json\r\nSec-Fetch-Site: cross-site":                             403,
+		"Content-Type: application/json\r\nOrigin: https://a.example\r\nOrigin: https://b.example": 400,
 	} {
 		c := s.dial(t)
 		started := time.Now()

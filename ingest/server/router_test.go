@@ -40,6 +40,30 @@ func TestATreeAnswersForCleanPathsBelow(t *testing.T) {
 	}
 }
 
+// Only over HTTP/1 may a target be an address, and only the host that net/http has read from it is taken off.
+func TestAnAddressIsAPathOnlyWhereItMayBeOne(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		version            int
+		host, target, want string
+	}{
+		{1, "x", "/form?a=http://x/y", "/form"},
+		{1, "x", "http://x/form?a=b", "/form"},
+		{1, "x:80", "HTTPS://x:80?a=/b", "/"},
+		{1, "x", "http://x:x@x/form", ":x@x/form"},
+		{1, "x", "http://me@x/form", "http://me@x/form"},
+		{1, "", "http:///form", "http:///form"},
+		{1, "x", "ws://x/form", "ws://x/form"},
+		{1, "x", "*", "*"},
+		{2, "x", "http://x/form", "http://x/form"},
+	} {
+		r := &http.Request{ProtoMajor: c.version, Host: c.host, RequestURI: c.target}
+		if got := pathOf(r); got != c.want {
+			t.Errorf("%s by HTTP/%d: %s, want %s", c.target, c.version, got, c.want)
+		}
+	}
+}
+
 func echo(text string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
 }

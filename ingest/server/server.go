@@ -60,19 +60,23 @@ func (e *edge) prepare() error {
 	if err != nil {
 		return err
 	}
-	cfg := e.cfg
-	if cfg.TLSCertFile != "" {
-		if e.cert, err = loadCertificate(cfg.TLSCertFile, cfg.TLSKeyFile, cfg.Log); err != nil {
+	if e.cfg.TLSCertFile != "" {
+		if e.cert, err = loadCertificate(e.cfg.TLSCertFile, e.cfg.TLSKeyFile, e.cfg.Log); err != nil {
 			return err
 		}
 	}
 	if e.pages, err = page.New(); err != nil {
 		return err
 	}
-	docs, err := apidocs.New()
-	if err != nil {
+	if err := e.prepareBehind(); err != nil {
 		return err
 	}
+	return e.preparePublic()
+}
+
+// prepareBehind makes what stands behind the routes.
+func (e *edge) prepareBehind() (err error) {
+	cfg := e.cfg
 	e.gate, err = gate.New(gate.Config{
 		RedisURL: cfg.RedisURL, RateLimit: cfg.RateLimit, Wait: cfg.ClaimWait, Health: cfg.Health, Log: cfg.Log,
 	})
@@ -87,6 +91,13 @@ func (e *edge) prepare() error {
 		return err
 	}
 	e.media, err = media.Open(media.Config{Store: cfg.Media, Health: cfg.Health, Registry: cfg.Registry, Log: cfg.Log})
+	return err
+}
+
+// preparePublic makes the public server with its routes.
+func (e *edge) preparePublic() error {
+	cfg := e.cfg
+	docs, err := apidocs.New()
 	if err != nil {
 		return err
 	}

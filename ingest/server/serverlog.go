@@ -22,7 +22,7 @@ func (l serverLog) Handle(ctx context.Context, r slog.Record) error {
 	return l.Handler.Handle(ctx, r)
 }
 
-// withoutAddresses leaves out IPv4 and IPv6 addresses with their ports, as net prints them.
-func withoutAddresses(text string) string {
-	return regexp.MustCompile(`(\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+(%[^\]]*)?\]):\d+`).ReplaceAllString(text, "(client)")
-}
+// address is IPv4 or IPv6 with a port, as net prints it.
+var address = regexp.MustCompile(`(\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+(%[^\]]*)?\]):\d+`)
+
+func withoutAddresses(text string) string { return address.ReplaceAllString(text, "(client)") }
