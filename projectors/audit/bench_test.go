@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -67,7 +68,7 @@ func start(b *testing.B, v view.View) []view.Position {
 	positions := make([]view.Position, benchWorkers)
 	for i := range positions {
 		s := view.Stream{Projection: audit.Name, Topic: events.Topic, TopicID: uuid.New(), Partition: int32(i)}
-		if err := v.Create(b.Context(), s, view.Mark{Epoch: -1}); err != nil {
+		if err := v.Create(b.Context(), view.Position{Stream: s, Mark: view.Mark{Epoch: -1}}); err != nil {
 			b.Fatal(err)
 		}
 		var err error
@@ -134,4 +135,51 @@ func traffic(at view.Position, n int) [][]events.Event {
 		}
 	}
 	return batches
+}
+
+// What verification does with each event, and with each document of either store.
+func BenchmarkDerive(b *testing.B) {
+	batch := traffic(view.Position{Stream: view.Stream{Partition: 3}}, 1)[0]
+	p := audit.NewPostgres(nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := range batch {
+			p.Derive(&batch[i], false)
+		}
+	}
+	b.ReportMetric(float64(len(batch)*b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+func BenchmarkRows(b *testing.B) {
+	for name, open := range map[string]func(*testing.B) view.View{
+		"PostgreSQL": func(b *testing.B) view.View {
+			pool := onPostgres(b)
+			return view.Bind(pgstore.New(pool), audit.NewPostgres(pool), 0)
+		},
+		"MongoDB": func(b *testing.B) view.View {
+			db := onMongo(b)
+			return view.Bind(mongostore.New(db), audit.NewMongo(db), 0)
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			v := open(b)
+			positions := start(b, v)[:1]
+			want := backlog(b, positions, applying(v))
+			b.ReportAllocs()
+			b.ResetTimer()
+			for b.Loop() {
+				n := 0
+				for _, err := range v.Rows(b.Context(), positions[0].Partition, 0, math.MaxInt64) {
+					if err != nil {
+						b.Fatal(err)
+					}
+					n++
+				}
+				if n != want {
+					b.Fatalf("%d rows, want %d", n, want)
+				}
+			}
+			b.ReportMetric(float64(want*b.N)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
 }

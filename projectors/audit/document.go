@@ -2,8 +2,8 @@ package audit
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,8 +19,11 @@ const Name = "audit"
 // retention is how long a document is kept after its event.
 const retention = 90 * 24 * time.Hour
 
+// Public is what everybody reads: a collection in MongoDB, a view in PostgreSQL.
+const Public = "requests"
+
 // collection is the name of the collection, and of the table.
-const collection = "requests"
+const collection = Public
 
 // document is what both stores hold of one event. Its names are those of the replaced system, whose tools read it.
 type document struct {
@@ -92,18 +95,40 @@ func documentOf(e *events.Event, duplicate bool, generation int64) document {
 	}
 }
 
-// row returns the document as verify compares it: its JSON, without the generation. It is the same from both stores.
-func (d document) row() (view.Row, error) {
+// row returns the document for comparison, without the generation: see view.Row. It is the same from both stores.
+func (d *document) row() (view.Row, error) {
 	id, err := uuid.Parse(d.ID)
 	if err != nil {
 		return view.Row{}, fmt.Errorf("the _id of the document at offset %d is not a UUID: %w", d.Offset, err)
 	}
-	d.Generation = 0
-	text, err := json.Marshal(d)
-	if err != nil {
-		return view.Row{}, fmt.Errorf("document %s: %w", id, err)
+	var space [1024]byte // enough for nearly every one
+	text := space[:0]
+	for _, f := range []struct{ name, value string }{
+		{"event_id=", d.EventID}, {"phone=", d.Phone}, {"path=", d.Path}, {"ip=", d.IP}, {"ua=", d.UA},
+		{"meta.referrer=", d.Meta.Referrer}, {"meta.page=", d.Meta.Page}, {"meta.variant=", d.Meta.Variant},
+		{"meta.device=", d.Meta.Device}, {"meta.consent=", d.Meta.Consent}, {"meta.phone_region=", d.Meta.PhoneRegion},
+		{"meta.campaign.utm_source=", d.Meta.Campaign.Source}, {"meta.campaign.utm_medium=", d.Meta.Campaign.Medium},
+		{"meta.campaign.utm_campaign=", d.Meta.Campaign.Name}, {"meta.campaign.utm_term=", d.Meta.Campaign.Term},
+		{"meta.campaign.utm_content=", d.Meta.Campaign.Content},
+	} {
+		if f.value != "" {
+			text = append(view.AppendQuoted(append(text, f.name...), f.value), '\n')
+		}
 	}
-	return view.Row{RecordID: id, Offset: d.Offset, Text: string(text)}, nil
+	if d.Meta.Suspect {
+		text = append(text, "meta.suspect=true\n"...)
+	}
+	text = append(strconv.AppendBool(append(text, "duplicate="...), d.Duplicate), "\nts="...)
+	text = append(d.Time.UTC().AppendFormat(text, time.RFC3339Nano), "\nlog_partition="...)
+	text = strconv.AppendInt(text, int64(d.Partition), 10)
+	return view.Row{RecordID: id, Offset: d.Offset, Time: d.Time.UTC(), Opener: !d.Duplicate, Text: string(text)}, nil
+}
+
+// derive is the row of an event: every event has one.
+func derive(e *events.Event, duplicate bool) (view.Row, bool) {
+	d := documentOf(e, duplicate, 0)
+	row, err := d.row()
+	return row, err == nil
 }
 
 // instant is T of an event. It is a date in BSON; in JSON it is RFC 3339 with exactly three decimals, so that texts sort as

@@ -34,7 +34,7 @@ func TestExpiryIndexComesLast(t *testing.T) {
 	for p := range int32(events.Partitions) {
 		s := stream()
 		s.Partition = p
-		if err := store.Create(t.Context(), s, view.Mark{Epoch: -1}); err != nil {
+		if err := store.Create(t.Context(), view.Position{Stream: s, Mark: view.Mark{Epoch: -1}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -65,7 +65,7 @@ func TestExpiryIndexByTwoAtOnce(t *testing.T) {
 	for p := range int32(events.Partitions) {
 		s := stream()
 		s.Partition = p
-		if err := mongostore.New(db).Create(t.Context(), s, view.Mark{Epoch: -1}); err != nil {
+		if err := mongostore.New(db).Create(t.Context(), view.Position{Stream: s, Mark: view.Mark{Epoch: -1}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func tombstone(offset int64, of events.Event) events.Event {
 // claim returns the position of the tests' one partition, claimed, the first one at offset 0.
 func claim(t testing.TB, v view.View) view.Position {
 	t.Helper()
-	if err := v.Create(t.Context(), stream(), view.Mark{Epoch: -1}); err != nil {
+	if err := v.Create(t.Context(), view.Position{Stream: stream(), Mark: view.Mark{Epoch: -1}}); err != nil {
 		t.Fatal(err)
 	}
 	at, err := v.Claim(t.Context(), stream())
@@ -66,11 +67,11 @@ func end(batch []events.Event) view.Mark {
 }
 
 func rowsOf(t testing.TB, p interface {
-	Rows(context.Context, int32) iter.Seq2[view.Row, error]
+	Rows(ctx context.Context, partition int32, from, to int64) iter.Seq2[view.Row, error]
 }) []view.Row {
 	t.Helper()
 	var rows []view.Row
-	for row, err := range p.Rows(t.Context(), partition) {
+	for row, err := range p.Rows(t.Context(), partition, 0, math.MaxInt64) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,18 +11,21 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"leadlog/events"
+	"leadlog/projectors/failpoint"
 	"leadlog/projectors/mongostore"
 	"leadlog/projectors/view"
 )
 
-// Mongo is the request log in MongoDB. It implements view.Projection and view.Keeper.
+// Mongo is the request log in MongoDB. It implements view.Projection, view.Derived and view.Keeper.
 type Mongo struct {
 	db       *mongo.Database
 	requests *mongo.Collection
+	draft    int // the version that is being built; 0: the one that everybody reads
 }
 
 var (
 	_ view.Projection[mongostore.Tx] = Mongo{}
+	_ view.Derived                   = Mongo{}
 	_ view.Keeper                    = Mongo{}
 )
 
@@ -31,8 +34,25 @@ func NewMongo(db *mongo.Database) Mongo {
 	return Mongo{db: db, requests: db.Collection(collection)}
 }
 
+// NewMongoDraft returns the projection as a version is that nobody reads yet: in a collection of its own.
+func NewMongoDraft(db *mongo.Database, version int) Mongo {
+	return Mongo{db: db, requests: db.Collection(DraftCollection(version)), draft: version}
+}
+
+// DraftCollection names the collection of a version that is being built.
+func DraftCollection(version int) string { return fmt.Sprintf("%s_v%d", collection, version) }
+
 // Name implements view.Projection.
-func (Mongo) Name() string { return Name }
+func (m Mongo) Name() string {
+	if m.draft > 0 {
+		return view.Draft(Name, m.draft)
+	}
+	return Name
+}
+
+// Version implements view.Projection. A switch renames the new collection, so there is only ever one that everybody reads;
+// the positions count how often that happened.
+func (m Mongo) Version(context.Context) (int, error) { return max(m.draft, 1), nil }
 
 // Apply implements view.Projection.
 func (m Mongo) Apply(ctx context.Context, tx mongostore.Tx, at view.Position, batch []events.Event) error {
@@ -46,7 +66,7 @@ func (m Mongo) Apply(ctx context.Context, tx mongostore.Tx, at view.Position, ba
 			}
 			continue
 		}
-		window, err := m.openers(ctx, run)
+		window, err := m.Openers(ctx, run[0].Partition, run[0].Offset, events.Phones(run))
 		if err != nil {
 			return err
 		}
@@ -57,14 +77,17 @@ func (m Mongo) Apply(ctx context.Context, tx mongostore.Tx, at view.Position, ba
 	return nil
 }
 
-// openers looks up, for each phone of a run, the last event before the run that opened a window. What a zombie may have
+// Openers implements view.Derived: it looks up the last opener of each phone below an offset. What a zombie may have
 // written stands at offsets that are not applied yet, and so never below the run's own.
 //
 // The partition is compared here and not by the server. A phone is in one partition alone; but a planner that is given the
 // partition too (FerretDB's) intersects another index with it, and reads all of the partition for every batch.
-func (m Mongo) openers(ctx context.Context, run []events.Event) (events.Window, error) {
+func (m Mongo) Openers(ctx context.Context, partition int32, below int64, phones []string) (events.Window, error) {
+	if len(phones) == 0 { // no slice is null to the server, and null is an error
+		return make(events.Window), nil
+	}
 	cursor, err := m.requests.Find(ctx, bson.M{
-		"phone": bson.M{"$in": events.Phones(run)}, "duplicate": false, "log_offset": bson.M{"$lt": run[0].Offset},
+		"phone": bson.M{"$in": phones}, "duplicate": false, "log_offset": bson.M{"$lt": below},
 	}, options.Find().SetBatchSize(maxBatch).
 		SetProjection(bson.M{"_id": 0, "phone": 1, "log_partition": 1, "log_offset": 1, "ts": 1}))
 	if err != nil {
@@ -77,7 +100,7 @@ func (m Mongo) openers(ctx context.Context, run []events.Event) (events.Window, 
 	window := make(events.Window, len(found))
 	for _, d := range found {
 		last, ok := window[d.Phone]
-		if d.Partition == run[0].Partition && (!ok || d.Offset > last.Offset) {
+		if d.Partition == partition && (!ok || d.Offset > last.Offset) {
 			window[d.Phone] = events.Opener{Offset: d.Offset, Time: d.Time.Time}
 		}
 	}
@@ -91,16 +114,17 @@ const undoStep = 10_000
 // Undo implements view.Projection. It spares what newer generations wrote: a rewind may be finished twice, the second time
 // when the partition is already being applied again. Stubs stay. So does what a zombie wrote past the position: whoever
 // gets there replaces it.
-func (m Mongo) Undo(ctx context.Context, tx mongostore.Tx, partition int32, from int64) (removed int64, err error) {
+func (m Mongo) Undo(ctx context.Context, tx mongostore.Tx, at view.Position, from int64) (removed int64, err error) {
 	for low := from; low < tx.Next; low += undoStep {
 		result, err := m.requests.DeleteMany(ctx, bson.M{
-			"log_partition": partition, "log_offset": bson.M{"$gte": low, "$lt": min(low+undoStep, tx.Next)},
+			"log_partition": at.Partition, "log_offset": bson.M{"$gte": low, "$lt": min(low+undoStep, tx.Next)},
 			"gen": bson.M{"$lt": tx.Generation},
 		})
 		if err != nil {
 			return removed, mongostore.Sort(err)
 		}
 		removed += result.DeletedCount
+		failpoint.Reach("audit undo step")
 	}
 	return removed, nil
 }
@@ -114,10 +138,33 @@ func (m Mongo) HasRows(ctx context.Context, partition int32) (bool, error) {
 	return err == nil, mongostore.Sort(err)
 }
 
-// Rows implements view.Projection, in offset order.
-func (m Mongo) Rows(ctx context.Context, partition int32) iter.Seq2[view.Row, error] {
+// Derive implements view.Derived.
+func (Mongo) Derive(e *events.Event, duplicate bool) (view.Row, bool) { return derive(e, duplicate) }
+
+// Count implements view.Derived.
+func (m Mongo) Count(ctx context.Context, partition int32, from, to int64, limit int) (rows int, last int64, err error) {
+	last = -1
+	cursor, err := m.requests.Find(ctx, bson.M{"log_partition": partition, "log_offset": bson.M{"$gte": from, "$lt": to}},
+		options.Find().SetLimit(int64(limit)).SetSort(bson.D{{Key: "log_partition", Value: 1}, {Key: "log_offset", Value: 1}}).
+			SetProjection(bson.M{"_id": 0, "log_offset": 1}))
+	if err != nil {
+		return 0, last, mongostore.Sort(err)
+	}
+	defer cursor.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it was only read from
+	for cursor.Next(ctx) {
+		var d document
+		if err := cursor.Decode(&d); err != nil {
+			return rows, last, fmt.Errorf("count documents: %w", err)
+		}
+		rows, last = rows+1, d.Offset
+	}
+	return rows, last, mongostore.Sort(cursor.Err())
+}
+
+// Rows implements view.Projection.
+func (m Mongo) Rows(ctx context.Context, partition int32, from, to int64) iter.Seq2[view.Row, error] {
 	return func(yield func(view.Row, error) bool) {
-		cursor, err := m.requests.Find(ctx, bson.M{"log_partition": partition},
+		cursor, err := m.requests.Find(ctx, bson.M{"log_partition": partition, "log_offset": bson.M{"$gte": from, "$lt": to}},
 			options.Find().SetSort(bson.D{{Key: "log_partition", Value: 1}, {Key: "log_offset", Value: 1}}))
 		if err != nil {
 			yield(view.Row{}, mongostore.Sort(err))

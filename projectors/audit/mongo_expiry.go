@@ -26,7 +26,7 @@ const suspendAge = retention - 2*events.WindowLength
 // Keep implements view.Keeper: it notes which partitions have caught up, and makes the TTL index when all of them have, in
 // whatever process.
 func (m Mongo) Keep(ctx context.Context, live []int32) error {
-	if err := mongostore.SetLive(ctx, m.db, Name, live, true); err != nil {
+	if err := mongostore.SetLive(ctx, m.db, m.Name(), live, true); err != nil {
 		return err
 	}
 	if ready, err := m.allLive(ctx); err != nil || !ready {
@@ -39,7 +39,7 @@ func (m Mongo) Keep(ctx context.Context, live []int32) error {
 	defer cancel()
 	_, err := m.requests.Indexes().CreateOne(building, expiry())
 	if err != nil {
-		return fmt.Errorf("make the TTL index of %s: %w", collection, mongostore.Sort(err))
+		return fmt.Errorf("make the TTL index of %s: %w", m.requests.Name(), mongostore.Sort(err))
 	}
 	// A partition may have fallen back while the index was made. It marked itself before it looked for the index, so one
 	// of the two sees the other.
@@ -55,7 +55,7 @@ func (m Mongo) suspendExpiry(ctx context.Context, partition int32, batch []event
 	limit := time.Now().Add(-suspendAge)
 	for i := range batch {
 		if batch[i].Time.Before(limit) {
-			if err := mongostore.SetLive(ctx, m.db, Name, []int32{partition}, false); err != nil {
+			if err := mongostore.SetLive(ctx, m.db, m.Name(), []int32{partition}, false); err != nil {
 				return err
 			}
 			if there, err := m.expires(ctx); err != nil || !there {
@@ -76,7 +76,7 @@ func expiry() mongo.IndexModel {
 
 // allLive says whether every partition of the log has a position and has caught up.
 func (m Mongo) allLive(ctx context.Context) (bool, error) {
-	live, all, err := mongostore.CountLive(ctx, m.db, Name)
+	live, all, err := mongostore.CountLive(ctx, m.db, m.Name())
 	return live == all && all >= events.Partitions, err
 }
 
@@ -84,7 +84,7 @@ func (m Mongo) allLive(ctx context.Context) (bool, error) {
 func (m Mongo) expires(ctx context.Context) (bool, error) {
 	specs, err := m.requests.Indexes().ListSpecifications(ctx)
 	if err != nil {
-		return false, fmt.Errorf("list the indexes of %s: %w", collection, mongostore.Sort(err))
+		return false, fmt.Errorf("list the indexes of %s: %w", m.requests.Name(), mongostore.Sort(err))
 	}
 	for _, s := range specs {
 		if s.Name == expiryIndex {
@@ -96,7 +96,7 @@ func (m Mongo) expires(ctx context.Context) (bool, error) {
 
 func (m Mongo) dropExpiry(ctx context.Context) error {
 	if err := m.requests.Indexes().DropOne(ctx, expiryIndex); err != nil && !mongostore.IndexNotFound(err) {
-		return fmt.Errorf("drop the TTL index of %s: %w", collection, mongostore.Sort(err))
+		return fmt.Errorf("drop the TTL index of %s: %w", m.requests.Name(), mongostore.Sort(err))
 	}
 	return nil
 }

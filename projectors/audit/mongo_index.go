@@ -19,10 +19,19 @@ const buildTimeout = time.Hour
 // MigrateMongo makes the indexes of `requests`, all but the one that lets documents expire: see Mongo.Keep. It may be
 // called again, and by two at once.
 func MigrateMongo(ctx context.Context, db *mongo.Database) error {
+	return NewMongo(db).makeIndexes(ctx)
+}
+
+// MigrateMongoDraft makes the collection of a version that is to be built, with the same indexes.
+func MigrateMongoDraft(ctx context.Context, db *mongo.Database, version int) error {
+	return NewMongoDraft(db, version).makeIndexes(ctx)
+}
+
+func (m Mongo) makeIndexes(ctx context.Context) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
-	if _, err := db.Collection(collection).Indexes().CreateMany(ctx, indexes()); err != nil {
-		return fmt.Errorf("make the indexes of %s: %w", collection, mongostore.Sort(err))
+	if _, err := m.requests.Indexes().CreateMany(ctx, indexes()); err != nil {
+		return fmt.Errorf("make the indexes of %s: %w", m.requests.Name(), mongostore.Sort(err))
 	}
 	return nil
 }

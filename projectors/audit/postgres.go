@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,45 +16,66 @@ import (
 	"leadlog/projectors/view"
 )
 
-// schema holds the physical table. The public view `requests` is on the active version.
-const schema = "audit_v1"
-
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// MigratePostgres makes the table, and the view `requests`.
-func MigratePostgres(ctx context.Context, url string) error {
-	return pgstore.MigrateSchema(ctx, url, schema, migrations)
+// MigratePostgres makes the table of a version, and the view `requests` when there is none.
+func MigratePostgres(ctx context.Context, url string, version int) error {
+	return pgstore.MigrateSchema(ctx, url, schemaOf(version), migrations)
 }
 
-// Postgres is the request log in PostgreSQL. It implements view.Projection and view.Keeper.
-type Postgres struct{ pool *pgxpool.Pool }
+// schemaOf is the schema of a version's table. The public view `requests` is on the active one.
+func schemaOf(version int) string { return pgstore.Versioned(Name, version) }
+
+// Postgres is the request log in PostgreSQL. It implements view.Projection, view.Derived and view.Keeper.
+type Postgres struct {
+	pool  *pgxpool.Pool
+	draft int // the version that is being built; 0: the one that everybody reads
+}
 
 var (
 	_ view.Projection[pgx.Tx] = Postgres{}
+	_ view.Derived            = Postgres{}
 	_ view.Keeper             = Postgres{}
 )
 
 // NewPostgres returns the projection in a database that MigratePostgres has prepared. pool is for reading and upkeep.
-func NewPostgres(pool *pgxpool.Pool) Postgres { return Postgres{pool} }
+func NewPostgres(pool *pgxpool.Pool) Postgres { return Postgres{pool: pool} }
+
+// NewPostgresDraft returns the projection as a version is that nobody reads yet, or not any more.
+func NewPostgresDraft(pool *pgxpool.Pool, version int) Postgres { return Postgres{pool, version} }
 
 // Name implements view.Projection.
-func (Postgres) Name() string { return Name }
+func (p Postgres) Name() string {
+	if p.draft > 0 {
+		return view.Draft(Name, p.draft)
+	}
+	return Name
+}
+
+// Version implements view.Projection.
+func (p Postgres) Version(ctx context.Context) (int, error) {
+	if p.draft > 0 {
+		return p.draft, nil
+	}
+	return pgstore.VersionOf(ctx, p.pool, Name, collection)
+}
 
 // Apply implements view.Projection.
 func (p Postgres) Apply(ctx context.Context, tx pgx.Tx, at view.Position, batch []events.Event) error {
+	schema := schemaOf(at.Version)
 	for _, run := range events.Runs(batch) {
 		if run[0].Tombstone {
-			if err := p.forget(ctx, tx, run); err != nil {
+			if err := p.forget(ctx, tx, schema, run); err != nil {
 				return err
 			}
 			continue
 		}
-		window, err := p.openers(ctx, tx, run)
+		window, err := openersIn(ctx, tx, schema, run[0].Partition, run[0].Offset, events.Phones(run))
 		if err != nil {
 			return err
 		}
-		if err := p.write(ctx, tx, documentsOf(run, window, at.Generation)); err != nil {
+		if err := p.write(ctx, tx, schema, documentsOf(run, window, at.Generation)); err != nil {
 			return err
 		}
 	}
@@ -67,13 +87,18 @@ func (p Postgres) Apply(ctx context.Context, tx pgx.Tx, at view.Position, batch 
 const openersOf = `select u.phone, o.log_offset, o.ts
 	from unnest($1::text[]) as u(phone)
 	cross join lateral (
-		select log_offset, ts from audit_v1.requests r
+		select log_offset, ts from %s.requests r
 		where r.phone = u.phone and not r.duplicate and r.log_partition + 0 = $2 and r.log_offset < $3
 		order by r.log_offset desc limit 1) o`
 
-// openers looks up, for each phone of a run, the last event before the run that opened a window.
-func (Postgres) openers(ctx context.Context, tx pgx.Tx, run []events.Event) (events.Window, error) {
-	rows, err := tx.Query(ctx, openersOf, events.Phones(run), run[0].Partition, run[0].Offset)
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// openersIn looks up, for each phone, the last event below an offset that opened a window.
+func openersIn(ctx context.Context, from querier, schema string, partition int32, below int64, phones []string) (events.Window, error) {
+	rows, err := from.Query(ctx, fmt.Sprintf(openersOf, schema), phones, partition, below)
 	if err != nil {
 		return nil, fmt.Errorf("look up openers: %w", err)
 	}
@@ -92,7 +117,7 @@ func (Postgres) openers(ctx context.Context, tx pgx.Tx, run []events.Event) (eve
 
 // write copies documents into the table. A record key that is there already (a producer used one twice) must not stop the
 // partition: the savepoint takes the copy back, and the slower way replaces the older document.
-func (p Postgres) write(ctx context.Context, tx pgx.Tx, documents []document) error {
+func (p Postgres) write(ctx context.Context, tx pgx.Tx, schema string, documents []document) error {
 	texts := make([][]byte, len(documents))
 	for i, d := range documents {
 		var err error
@@ -100,10 +125,10 @@ func (p Postgres) write(ctx context.Context, tx pgx.Tx, documents []document) er
 			return fmt.Errorf("document %s: %w", d.ID, err)
 		}
 	}
-	err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error { return copyIn(ctx, savepoint, documents, texts) })
+	err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error { return copyIn(ctx, savepoint, schema, documents, texts) })
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "23505" {
-		err = upsert(ctx, tx, texts)
+		err = upsert(ctx, tx, schema, texts)
 	}
 	if err != nil {
 		return fmt.Errorf("write %d documents: %w", len(documents), err)
@@ -111,7 +136,7 @@ func (p Postgres) write(ctx context.Context, tx pgx.Tx, documents []document) er
 	return nil
 }
 
-func copyIn(ctx context.Context, tx pgx.Tx, documents []document, texts [][]byte) error {
+func copyIn(ctx context.Context, tx pgx.Tx, schema string, documents []document, texts [][]byte) error {
 	columns := []string{"id", "ts", "log_partition", "log_offset", "phone", "duplicate", "doc"}
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{schema, collection}, columns, pgx.CopyFromSlice(len(documents), func(i int) ([]any, error) {
 		d := &documents[i]
@@ -120,8 +145,8 @@ func copyIn(ctx context.Context, tx pgx.Tx, documents []document, texts [][]byte
 	return err
 }
 
-func upsert(ctx context.Context, tx pgx.Tx, texts [][]byte) error {
-	_, err := tx.Exec(ctx, `insert into audit_v1.requests as r (id, ts, log_partition, log_offset, phone, duplicate, doc)
+func upsert(ctx context.Context, tx pgx.Tx, schema string, texts [][]byte) error {
+	_, err := tx.Exec(ctx, `insert into `+schema+`.requests as r (id, ts, log_partition, log_offset, phone, duplicate, doc)
 		select (doc->>'_id')::uuid, (doc->>'ts')::timestamptz, (doc->>'log_partition')::int, (doc->>'log_offset')::bigint,
 			doc->>'phone', (doc->>'duplicate')::bool, doc
 		from unnest($1::jsonb[]) as u(doc)
@@ -131,54 +156,29 @@ func upsert(ctx context.Context, tx pgx.Tx, texts [][]byte) error {
 }
 
 // forget removes the documents of erased records. Unlike MongoDB's, it needs no stubs: no zombie gets past the position.
-func (Postgres) forget(ctx context.Context, tx pgx.Tx, tombstones []events.Event) error {
+func (Postgres) forget(ctx context.Context, tx pgx.Tx, schema string, tombstones []events.Event) error {
 	ids := make([][16]byte, len(tombstones))
 	for i := range tombstones {
 		ids[i] = tombstones[i].RecordID
 	}
-	if _, err := tx.Exec(ctx, `delete from audit_v1.requests where id = any($1)`, ids); err != nil {
+	if _, err := tx.Exec(ctx, `delete from `+schema+`.requests where id = any($1)`, ids); err != nil {
 		return fmt.Errorf("forget %d records: %w", len(ids), err)
 	}
 	return nil
 }
 
 // Undo implements view.Projection.
-func (Postgres) Undo(ctx context.Context, tx pgx.Tx, partition int32, from int64) (int64, error) {
-	tag, err := tx.Exec(ctx, `delete from audit_v1.requests where log_partition = $1 and log_offset >= $2`, partition, from)
+func (Postgres) Undo(ctx context.Context, tx pgx.Tx, at view.Position, from int64) (int64, error) {
+	tag, err := tx.Exec(ctx, `delete from `+schemaOf(at.Version)+`.requests where log_partition = $1 and log_offset >= $2`, at.Partition, from)
 	return tag.RowsAffected(), err
 }
 
 // HasRows implements view.Projection.
 func (p Postgres) HasRows(ctx context.Context, partition int32) (has bool, err error) {
-	err = p.pool.QueryRow(ctx, `select exists (select from audit_v1.requests where log_partition = $1)`, partition).Scan(&has)
+	table, err := p.table(ctx)
+	if err != nil {
+		return false, err
+	}
+	err = p.pool.QueryRow(ctx, `select exists (select from `+table+` where log_partition = $1)`, partition).Scan(&has)
 	return has, pgstore.Sort(err)
-}
-
-// Rows implements view.Projection, in offset order.
-func (p Postgres) Rows(ctx context.Context, partition int32) iter.Seq2[view.Row, error] {
-	return func(yield func(view.Row, error) bool) {
-		rows, err := p.pool.Query(ctx, `select doc from audit_v1.requests where log_partition = $1 order by log_offset`, partition)
-		if err != nil {
-			yield(view.Row{}, pgstore.Sort(err))
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			row, err := rowOf(rows)
-			if !yield(row, err) || err != nil {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(view.Row{}, pgstore.Sort(err))
-		}
-	}
-}
-
-func rowOf(rows pgx.Rows) (view.Row, error) {
-	var d document
-	if err := rows.Scan(&d); err != nil { // pgx reads JSON into a struct
-		return view.Row{}, fmt.Errorf("read a document: %w", err)
-	}
-	return d.row()
 }

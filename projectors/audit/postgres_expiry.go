@@ -16,9 +16,13 @@ const expiryStep = 1000
 // duplicate of it is judged (interleaving 13).
 func (p Postgres) Keep(ctx context.Context, live []int32) error {
 	limit := time.Now().Add(-retention)
+	table, err := p.table(ctx)
+	if err != nil {
+		return err
+	}
 	for _, partition := range live {
 		for {
-			removed, err := p.expire(ctx, partition, limit)
+			removed, err := p.expire(ctx, table, partition, limit)
 			if err != nil {
 				return fmt.Errorf("expire documents of partition %d: %w", partition, pgstore.Sort(err))
 			}
@@ -32,10 +36,10 @@ func (p Postgres) Keep(ctx context.Context, live []int32) error {
 
 // expire removes what is past the limit among a partition's first documents, in the log's order. T rises with the offset,
 // but for a broker whose clock was behind, so there is nothing to expire past documents that may all stay.
-func (p Postgres) expire(ctx context.Context, partition int32, limit time.Time) (int64, error) {
-	tag, err := p.pool.Exec(ctx, `delete from audit_v1.requests where id in (
+func (p Postgres) expire(ctx context.Context, table string, partition int32, limit time.Time) (int64, error) {
+	tag, err := p.pool.Exec(ctx, `delete from `+table+` where id in (
 		select id from (
-			select id, ts from audit_v1.requests where log_partition = $1 order by log_offset limit $3) first
+			select id, ts from `+table+` where log_partition = $1 order by log_offset limit $3) first
 		where ts < $2)`, partition, limit, expiryStep)
 	return tag.RowsAffected(), err
 }

@@ -126,7 +126,7 @@ func TestPostgresOpenersAreFoundThroughTheirOwnIndex(t *testing.T) {
 		if _, err := pool.Exec(t.Context(), analyze); err != nil {
 			t.Fatal(err)
 		}
-		rows, err := pool.Query(t.Context(), "explain "+audit.OpenersOf, []string{"+989120000000", "+989120000003"}, int32(partition), int64(4000))
+		rows, err := pool.Query(t.Context(), "explain "+audit.OpenersOf(), []string{"+989120000000", "+989120000003"}, int32(partition), int64(4000))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,7 +31,7 @@ func onPostgres(t testing.TB) *pgxpool.Pool {
 	if err := pgstore.Migrate(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	if err := audit.MigratePostgres(t.Context(), url); err != nil {
+	if err := audit.MigratePostgres(t.Context(), url, 1); err != nil {
 		t.Fatal(err)
 	}
 	pool, err := pgstore.Open(t.Context(), url, "leadlog-test", 8)

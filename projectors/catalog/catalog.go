@@ -24,6 +24,8 @@ type Entry struct {
 	Has     func(URLs) bool
 	Migrate func(context.Context, *Stores) error
 	Open    func(context.Context, *Stores) (view.View, error)
+	// Versions is nil for a view that is folded again in place.
+	Versions *Versions
 }
 
 // All lists the projections, in the order in which they are shown.
@@ -31,15 +33,17 @@ func All() []Entry {
 	return []Entry{
 		{
 			Name: leads.Name, Needs: "DATABASE_URL",
-			Has:     func(u URLs) bool { return u.Database != "" },
-			Migrate: func(ctx context.Context, s *Stores) error { return leads.Migrate(ctx, s.URLs.Database) },
-			Open:    openLeads,
+			Has:      func(u URLs) bool { return u.Database != "" },
+			Migrate:  migrateLeads,
+			Open:     openLeads,
+			Versions: &Versions{Tables: leadTables, Open: openLeadsDraft},
 		},
 		{
 			Name: audit.Name, Needs: "MONGODB_URI (or DATABASE_URL)",
-			Has:     func(u URLs) bool { return u.Mongo != "" || u.Database != "" },
-			Migrate: migrateAudit,
-			Open:    openAudit,
+			Has:      func(u URLs) bool { return u.Mongo != "" || u.Database != "" },
+			Migrate:  migrateAudit,
+			Open:     openAudit,
+			Versions: &Versions{Tables: auditTables, Open: openAuditDraft},
 		},
 		{
 			Name: dedup.Name, Needs: "REDIS_URL",
@@ -48,6 +52,19 @@ func All() []Entry {
 			Open:    openDedup,
 		},
 	}
+}
+
+// migrateLeads brings the version that everybody reads up to date; the first time, that makes it.
+func migrateLeads(ctx context.Context, s *Stores) error {
+	pool, err := s.Postgres(ctx)
+	if err != nil {
+		return err
+	}
+	version, err := pgstore.VersionOf(ctx, pool, leads.Name, leads.Public)
+	if err != nil {
+		return err
+	}
+	return leads.Migrate(ctx, s.URLs.Database, version)
 }
 
 func openLeads(ctx context.Context, s *Stores) (view.View, error) {
@@ -65,13 +82,25 @@ func openLeads(ctx context.Context, s *Stores) (view.View, error) {
 // The audit log lives in MongoDB where there is one, and else in PostgreSQL.
 func migrateAudit(ctx context.Context, s *Stores) error {
 	if s.URLs.Mongo == "" {
-		return audit.MigratePostgres(ctx, s.URLs.Database)
+		return migrateAuditPostgres(ctx, s)
 	}
 	db, err := s.Mongo(ctx)
 	if err != nil {
 		return err
 	}
 	return audit.MigrateMongo(ctx, db)
+}
+
+func migrateAuditPostgres(ctx context.Context, s *Stores) error {
+	pool, err := s.Postgres(ctx)
+	if err != nil {
+		return err
+	}
+	version, err := pgstore.VersionOf(ctx, pool, audit.Name, audit.Public)
+	if err != nil {
+		return err
+	}
+	return audit.MigratePostgres(ctx, s.URLs.Database, version)
 }
 
 func openAudit(ctx context.Context, s *Stores) (view.View, error) {

@@ -35,7 +35,7 @@ func benchmarkFold(b *testing.B, age time.Duration, size int) {
 	positions := make([]view.Position, benchWorkers)
 	for i := range positions {
 		s := view.Stream{Projection: dedup.Name, Topic: events.Topic, TopicID: uuid.New(), Partition: int32(i)}
-		if err := v.Create(b.Context(), s, view.Mark{Epoch: -1}); err != nil {
+		if err := v.Create(b.Context(), view.Position{Stream: s, Mark: view.Mark{Epoch: -1}}); err != nil {
 			b.Fatal(err)
 		}
 		var err error

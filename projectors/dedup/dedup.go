@@ -33,6 +33,9 @@ func New(client *redis.Client) Projection { return Projection{client} }
 // Name implements view.Projection.
 func (Projection) Name() string { return Name }
 
+// Version implements view.Projection: a fold in place has only one.
+func (Projection) Version(context.Context) (int, error) { return 1, nil }
+
 // Apply implements view.Projection.
 func (Projection) Apply(ctx context.Context, tx *redisstore.Tx, at view.Position, batch []events.Event) error {
 	f := newFold(tx, at, batch)
@@ -52,7 +55,7 @@ func (Projection) Apply(ctx context.Context, tx *redisstore.Tx, at view.Position
 // Undo implements view.Projection. It removes nothing: the events are folded again in place, and each opener overwrites
 // what is there of its phone. Without the keys the edge would meanwhile call every duplicate new; with them it answers
 // what was true before the rewind.
-func (Projection) Undo(context.Context, *redisstore.Tx, int32, int64) (removed int64, err error) {
+func (Projection) Undo(context.Context, *redisstore.Tx, view.Position, int64) (removed int64, err error) {
 	return 0, nil
 }
 

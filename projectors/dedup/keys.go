@@ -68,7 +68,7 @@ func scan(ctx context.Context, client redis.Cmdable, partition int32) iter.Seq2[
 
 // Rows implements view.Projection, in offset order: the phones of a partition whose windows are open, as the public keys
 // say. It reads all of them before it yields the first, and is for tests.
-func (p Projection) Rows(ctx context.Context, partition int32) iter.Seq2[view.Row, error] {
+func (p Projection) Rows(ctx context.Context, partition int32, from, to int64) iter.Seq2[view.Row, error] {
 	return func(yield func(view.Row, error) bool) {
 		var rows []view.Row
 		for found, err := range scan(ctx, p.client, partition) {
@@ -83,7 +83,7 @@ func (p Projection) Rows(ctx context.Context, partition int32) iter.Seq2[view.Ro
 		slices.SortFunc(rows, func(a, b view.Row) int { return cmp.Compare(a.Offset, b.Offset) })
 		rows = slices.Compact(rows) // SCAN may show a key twice
 		for _, row := range rows {
-			if !yield(row, nil) {
+			if row.Offset >= from && row.Offset < to && !yield(row, nil) {
 				return
 			}
 		}
@@ -101,7 +101,9 @@ func (p Projection) appendRows(ctx context.Context, rows []view.Row, found map[s
 			return nil, redisstore.Sort(err)
 		}
 		if strings.HasPrefix(text, "o|") {
-			rows = append(rows, view.Row{RecordID: h[0].recordID, Offset: h[0].Offset, Text: phone + " " + text})
+			rows = append(rows, view.Row{
+				RecordID: h[0].recordID, Offset: h[0].Offset, Time: h[0].Time, Opener: true, Text: "key=" + publicKey(phone) + "\nvalue=" + text,
+			})
 		}
 	}
 	return rows, nil

@@ -37,7 +37,7 @@ func start(t *testing.T, client *redis.Client) *folding {
 	t.Helper()
 	f := &folding{T: t, client: client, view: view.Bind(redisstore.New(client), dedup.New(client), dedup.Reach)}
 	s := view.Stream{Projection: dedup.Name, Topic: events.Topic, TopicID: uuid.UUID{1}, Partition: partition}
-	if err := f.view.Create(t.Context(), s, view.Mark{Epoch: -1}); err != nil {
+	if err := f.view.Create(t.Context(), view.Position{Stream: s, Mark: view.Mark{Epoch: -1}}); err != nil {
 		t.Fatal(err)
 	}
 	f.claim(s)
@@ -64,7 +64,7 @@ func (f *folding) apply(batch ...events.Event) {
 func (f *folding) rewind(to int64) {
 	f.Helper()
 	var err error
-	if f.at, _, err = f.view.Rewind(f.Context(), f.at, to); err != nil {
+	if f.at, _, err = f.view.Rewind(f.Context(), f.at, to, "test"); err != nil {
 		f.Fatal(err)
 	}
 }

@@ -24,25 +24,27 @@ import (
 // Name of the projection.
 const Name = "leads"
 
-// schema holds the physical tables. The public landing_phone is a view on the active version.
-const schema = "leads_v1"
+// Public is the view that everybody reads. The physical tables live in a schema a version, of which it shows the active one.
+const Public = "landing_phone"
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrate makes the tables, and the view landing_phone.
-func Migrate(ctx context.Context, url string) error {
-	return pgstore.MigrateSchema(ctx, url, schema, migrations)
+// Migrate makes the tables of a version, and the view landing_phone when there is none.
+func Migrate(ctx context.Context, url string, version int) error {
+	return pgstore.MigrateSchema(ctx, url, pgstore.Versioned(Name, version), migrations)
 }
 
-// Projection is the lead table. It implements view.Projection, view.Preparer and view.Keeper.
+// Projection is the lead table. It implements view.Projection, view.Derived, view.Preparer and view.Keeper.
 type Projection struct {
 	pool   *pgxpool.Pool
 	months *months
+	draft  int // the version that is being built; 0: the one that everybody reads
 }
 
 var (
 	_ view.Projection[pgx.Tx] = (*Projection)(nil)
+	_ view.Derived            = (*Projection)(nil)
 	_ view.Preparer           = (*Projection)(nil)
 	_ view.Keeper             = (*Projection)(nil)
 )
@@ -53,32 +55,57 @@ func New(pool, aside *pgxpool.Pool) *Projection {
 	return &Projection{pool: pool, months: newMonths(aside)}
 }
 
+// NewDraft returns the projection as a version is that nobody reads yet, or not any more.
+func NewDraft(pool, aside *pgxpool.Pool, version int) *Projection {
+	return &Projection{pool: pool, months: newMonths(aside), draft: version}
+}
+
 // Name implements view.Projection.
-func (*Projection) Name() string { return Name }
+func (p *Projection) Name() string {
+	if p.draft > 0 {
+		return view.Draft(Name, p.draft)
+	}
+	return Name
+}
+
+// Version implements view.Projection.
+func (p *Projection) Version(ctx context.Context) (int, error) {
+	if p.draft > 0 {
+		return p.draft, nil
+	}
+	return pgstore.VersionOf(ctx, p.pool, Name, Public)
+}
 
 // Prepare implements view.Preparer: the months of a batch are there before its transaction begins.
-func (p *Projection) Prepare(ctx context.Context, batch []events.Event) error {
-	return pgstore.Sort(p.months.ensure(ctx, monthsOf(batch)...))
+func (p *Projection) Prepare(ctx context.Context, at view.Position, batch []events.Event) error {
+	return pgstore.Sort(p.months.ensure(ctx, monthsOf(at.Version, batch)...))
 }
 
 // Keep implements view.Keeper: months are made well ahead of their first lead.
 func (p *Projection) Keep(ctx context.Context, _ []int32) error {
-	return pgstore.Sort(p.months.ensureAhead(ctx))
+	version, err := p.Version(ctx)
+	if err != nil {
+		return err
+	}
+	return pgstore.Sort(p.months.ensureAhead(ctx, version))
 }
 
-// Apply implements view.Projection.
-func (p *Projection) Apply(ctx context.Context, tx pgx.Tx, _ view.Position, batch []events.Event) error {
+// Apply implements view.Projection. It writes to the tables of the position's version, whatever the public view shows: a
+// worker that was overtaken by a swap can't reach the new ones.
+func (p *Projection) Apply(ctx context.Context, tx pgx.Tx, at view.Position, batch []events.Event) error {
 	for _, run := range events.Runs(batch) {
 		apply := insert
 		if run[0].Tombstone {
 			apply = forget
 		}
-		if err := apply(ctx, tx, run); err != nil {
+		if err := apply(ctx, tx, schemaOf(at.Version), run); err != nil {
 			return p.orMonthGone(err)
 		}
 	}
 	return nil
 }
+
+func schemaOf(version int) string { return pgstore.Versioned(Name, version) }
 
 // orMonthGone tells a row without a month from a row that is wrong: the months went when the store was restored or emptied
 // under us, and the next try makes them again.
@@ -92,8 +119,8 @@ func (p *Projection) orMonthGone(err error) error {
 }
 
 // insert adds a row for each event that opens a window.
-func insert(ctx context.Context, tx pgx.Tx, batch []events.Event) error {
-	window, err := openers(ctx, tx, batch)
+func insert(ctx context.Context, tx pgx.Tx, schema string, batch []events.Event) error {
+	window, err := openers(ctx, tx, schema, batch[0].Partition, batch[0].Offset, events.Phones(batch))
 	if err != nil {
 		return err
 	}
@@ -104,9 +131,9 @@ func insert(ctx context.Context, tx pgx.Tx, batch []events.Event) error {
 		}
 	}
 	if len(rows) < fewRows {
-		return insertFew(ctx, tx, rows)
+		return insertFew(ctx, tx, schema, rows)
 	}
-	_, err = tx.CopyFrom(ctx, pgx.Identifier{schema, "landing_phone"}, columns(), pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{schema, Public}, columns(), pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
 		return values(rows[i])
 	}))
 	if err != nil {
@@ -119,7 +146,7 @@ func insert(ctx context.Context, tx pgx.Tx, batch []events.Event) error {
 const fewRows = 32
 
 // insertFew adds rows in one round trip: a lone lead should be there at once.
-func insertFew(ctx context.Context, tx pgx.Tx, rows []*events.Event) error {
+func insertFew(ctx context.Context, tx pgx.Tx, schema string, rows []*events.Event) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -129,7 +156,7 @@ func insertFew(ctx context.Context, tx pgx.Tx, rows []*events.Event) error {
 		if err != nil {
 			return err
 		}
-		batch.Queue(`insert into leads_v1.landing_phone
+		batch.Queue(`insert into `+schema+`.landing_phone
 			(id, phone, created_at, record_id, event_id, log_partition, log_offset, page, referrer, campaign, variant, device)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, args...)
 	}
@@ -139,19 +166,24 @@ func insertFew(ctx context.Context, tx pgx.Tx, rows []*events.Event) error {
 	return nil
 }
 
-// openers looks up, for each phone of a batch, the last event before the batch that opened a window. No bound on time: T
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// openers looks up, for each phone, the last event below an offset that opened a window. No bound on time: T
 // may go backwards when another broker leads, and the rule is about the last opener in the log's order.
 //
 // The additions of zero leave the planner one index to choose, the phone's. Without statistics it would walk the one on
 // (log_partition, log_offset) backwards, through the whole table for each phone that is new.
-func openers(ctx context.Context, tx pgx.Tx, batch []events.Event) (events.Window, error) {
-	rows, err := tx.Query(ctx, `select u.phone, l.log_offset, l.created_at
+func openers(ctx context.Context, from querier, schema string, partition int32, below int64, phones []string) (events.Window, error) {
+	rows, err := from.Query(ctx, `select u.phone, l.log_offset, l.created_at
 		from unnest($1::text[]) as u(phone)
 		cross join lateral (
-			select log_offset, created_at from leads_v1.landing_phone l
+			select log_offset, created_at from `+schema+`.landing_phone l
 			where l.phone = u.phone and l.log_partition + 0 = $2 and l.log_offset + 0 < $3
 			order by l.log_offset + 0 desc limit 1) l`,
-		events.Phones(batch), batch[0].Partition, batch[0].Offset)
+		phones, partition, below)
 	if err != nil {
 		return nil, fmt.Errorf("look up openers: %w", err)
 	}
@@ -169,13 +201,13 @@ func openers(ctx context.Context, tx pgx.Tx, batch []events.Event) (events.Windo
 }
 
 // forget removes the rows of erased records. Two statements, one for each index: see the migration.
-func forget(ctx context.Context, tx pgx.Tx, tombstones []events.Event) error {
+func forget(ctx context.Context, tx pgx.Tx, schema string, tombstones []events.Event) error {
 	ids := make([][16]byte, len(tombstones))
 	for i := range tombstones {
 		ids[i] = tombstones[i].RecordID
 	}
 	for _, where := range []string{`event_id = any($1) and record_id = event_id`, `record_id = any($1) and record_id <> event_id`} {
-		if _, err := tx.Exec(ctx, `delete from leads_v1.landing_phone where `+where, ids); err != nil {
+		if _, err := tx.Exec(ctx, `delete from `+schema+`.landing_phone where `+where, ids); err != nil {
 			return fmt.Errorf("forget %d records: %w", len(ids), err)
 		}
 	}
@@ -183,14 +215,15 @@ func forget(ctx context.Context, tx pgx.Tx, tombstones []events.Event) error {
 }
 
 // Undo implements view.Projection.
-func (p *Projection) Undo(ctx context.Context, tx pgx.Tx, partition int32, from int64) (int64, error) {
-	tag, err := tx.Exec(ctx, `delete from leads_v1.landing_phone where log_partition = $1 and log_offset >= $2`, partition, from)
+func (p *Projection) Undo(ctx context.Context, tx pgx.Tx, at view.Position, from int64) (int64, error) {
+	tag, err := tx.Exec(ctx, `delete from `+schemaOf(at.Version)+`.landing_phone where log_partition = $1 and log_offset >= $2`,
+		at.Partition, from)
 	return tag.RowsAffected(), err
 }
 
 // HasRows implements view.Projection.
 func (p *Projection) HasRows(ctx context.Context, partition int32) (has bool, err error) {
-	err = p.pool.QueryRow(ctx, `select exists (select from leads_v1.landing_phone where log_partition = $1)`, partition).Scan(&has)
+	err = p.pool.QueryRow(ctx, `select exists (select from `+p.table()+` where log_partition = $1)`, partition).Scan(&has)
 	return has, pgstore.Sort(err)
 }
 

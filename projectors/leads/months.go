@@ -32,17 +32,18 @@ type months struct {
 }
 
 type month struct {
-	year int
-	of   time.Month
+	version int // of the lead table
+	year    int
+	of      time.Month
 }
 
 func newMonths(pool *pgxpool.Pool) *months {
 	return &months{pool: pool, known: make(map[month]bool)}
 }
 
-func monthOf(t time.Time) month {
+func monthOf(version int, t time.Time) month {
 	t = t.UTC()
-	return month{t.Year(), t.Month()}
+	return month{version, t.Year(), t.Month()}
 }
 
 func (m month) start() time.Time { return time.Date(m.year, m.of, 1, 0, 0, 0, 0, time.UTC) }
@@ -51,14 +52,14 @@ func (m month) end() time.Time   { return m.start().AddDate(0, 1, 0) }
 // table is named as the replaced system named its partitions.
 func (m month) table() string { return m.start().Format("landing_phone_2006_01") }
 
-func monthsOf(batch []events.Event) []month {
+func monthsOf(version int, batch []events.Event) []month {
 	var found []month
 	var last month
 	for i := range batch {
 		if batch[i].Tombstone {
 			continue
 		}
-		if m := monthOf(batch[i].Time); m != last { // batches hardly ever have two
+		if m := monthOf(version, batch[i].Time); m != last { // batches hardly ever have two
 			found = append(found, m)
 			last = m
 		}
@@ -66,10 +67,10 @@ func monthsOf(batch []events.Event) []month {
 	return found
 }
 
-func (ms *months) ensureAhead(ctx context.Context) error {
-	now := monthOf(time.Now()).start()
+func (ms *months) ensureAhead(ctx context.Context, version int) error {
+	now := monthOf(version, time.Now()).start()
 	for i := range ahead + 1 {
-		if err := ms.ensure(ctx, monthOf(now.AddDate(0, i, 0))); err != nil {
+		if err := ms.ensure(ctx, monthOf(version, now.AddDate(0, i, 0))); err != nil {
 			return err
 		}
 	}
@@ -105,15 +106,15 @@ func (m month) create(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, `set local lock_timeout = '5s'`); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended('leadlog months of '||$1, 0))`, schema); err != nil {
+	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended('leadlog months of '||$1, 0))`, schemaOf(m.version)); err != nil {
 		return err
 	}
-	table := pgx.Identifier{schema, m.table()}.Sanitize()
+	table := pgx.Identifier{schemaOf(m.version), m.table()}.Sanitize()
 	var there bool
 	if err := tx.QueryRow(ctx, `select to_regclass($1) is not null`, table).Scan(&there); err != nil || there {
 		return err
 	}
-	const parent = schema + ".landing_phone"
+	parent := pgx.Identifier{schemaOf(m.version), Public}.Sanitize()
 	const bound = "2006-01-02 15:04:05+00"
 	_, err := tx.Exec(ctx, fmt.Sprintf(`create table %[1]s (like %[2]s including all);
 		alter table %[2]s attach partition %[1]s for values from ('%[3]s') to ('%[4]s')`,

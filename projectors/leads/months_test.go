@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 func table(t *testing.T) (view.View, *pgxpool.Pool) {
 	t.Helper()
 	url, pool := viewtest.Database(t)
-	if err := leads.Migrate(t.Context(), url); err != nil {
+	if err := leads.Migrate(t.Context(), url, 1); err != nil {
 		t.Fatal(err)
 	}
 	aside, err := pgstore.Open(t.Context(), url, "leadlog-test-months", 1)
@@ -69,7 +69,7 @@ func TestInterleaving10_AMonthIsMadeUnderALongSelect(t *testing.T) {
 	for partition := range int32(2) {
 		workers.Go(func() error {
 			stream := view.Stream{Projection: leads.Name, Topic: events.Topic, Partition: partition}
-			if err := v.Create(ctx, stream, view.Mark{}); err != nil {
+			if err := v.Create(ctx, view.Position{Stream: stream, Mark: view.Mark{}}); err != nil {
 				return err
 			}
 			at, err := v.Claim(ctx, stream)
@@ -111,7 +111,7 @@ func TestMonthsEndInUTC(t *testing.T) {
 		t.Fatal(err)
 	}
 	stream := view.Stream{Projection: leads.Name, Topic: events.Topic, Partition: 1}
-	if err := v.Create(t.Context(), stream, view.Mark{}); err != nil {
+	if err := v.Create(t.Context(), view.Position{Stream: stream, Mark: view.Mark{}}); err != nil {
 		t.Fatal(err)
 	}
 	at, err := v.Claim(t.Context(), stream)
@@ -160,7 +160,7 @@ func TestAMonthThatIsGoneIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	v, pool := table(t)
 	stream := view.Stream{Projection: leads.Name, Topic: events.Topic, Partition: 1}
-	if err := v.Create(t.Context(), stream, view.Mark{}); err != nil {
+	if err := v.Create(t.Context(), view.Position{Stream: stream, Mark: view.Mark{}}); err != nil {
 		t.Fatal(err)
 	}
 	at, err := v.Claim(t.Context(), stream)

@@ -20,15 +20,21 @@ type document struct {
 	Generation int64     `bson:"generation"`
 	Next       int64     `bson:"next_offset"`
 	Epoch      int32     `bson:"leader_epoch"`
+	Pace       float64   `bson:"pace"`
 	Hold       bool      `bson:"hold"`
 	Target     int64     `bson:"target"`
+	Paused     bool      `bson:"paused"` // while a rewind is under way: the hold stays when it is done
+	Version    int       `bson:"version"`
+	Cause      string    `bson:"cause"`
 	UpdatedAt  time.Time `bson:"updated_at"`
+	Skipped    *hole     `bson:"skipped,omitempty"` // the last hole: see Store.Skip
 }
 
 func documentOf(p view.Position) document {
 	return document{
 		ID: p.Stream.String(), Projection: p.Projection, Topic: p.Topic, TopicID: p.TopicID.String(), Partition: p.Partition,
-		Generation: p.Generation, Next: p.Next, Epoch: p.Epoch, Hold: p.Hold, Target: p.Target, UpdatedAt: time.Now(),
+		Generation: p.Generation, Next: p.Next, Epoch: p.Epoch, Pace: p.Pace, Hold: p.Hold, Target: p.Target, Paused: p.Paused,
+		Version: max(p.Version, 1), Cause: p.Cause, UpdatedAt: time.Now(),
 	}
 }
 
@@ -39,7 +45,8 @@ func (d document) position() (view.Position, error) {
 	}
 	return view.Position{
 		Stream: view.Stream{Projection: d.Projection, Topic: d.Topic, TopicID: topicID, Partition: d.Partition},
-		Mark:   view.Mark{Next: d.Next, Epoch: d.Epoch}, Generation: d.Generation, Hold: d.Hold, Target: d.Target,
+		Mark:   view.Mark{Next: d.Next, Epoch: d.Epoch, Pace: d.Pace}, Generation: d.Generation, Hold: d.Hold, Target: d.Target,
+		Paused: d.Paused, Version: max(d.Version, 1), Cause: d.Cause,
 	}, nil
 }
 
@@ -55,10 +62,12 @@ func unmoved(p view.Position) bson.M {
 	return filter
 }
 
-// moved sets the fields that change in a position's life.
-func moved(p view.Position) bson.M {
-	return bson.M{"$set": bson.M{
-		"generation": p.Generation, "next_offset": p.Next, "leader_epoch": p.Epoch,
-		"hold": p.Hold, "target": p.Target, "updated_at": time.Now(),
-	}}
+// moved holds the fields that change in a position's life.
+func moved(p view.Position) bson.D {
+	return bson.D{
+		{Key: "topic_id", Value: p.TopicID.String()}, {Key: "generation", Value: p.Generation}, {Key: "next_offset", Value: p.Next},
+		{Key: "leader_epoch", Value: p.Epoch}, {Key: "pace", Value: p.Pace}, {Key: "hold", Value: p.Hold},
+		{Key: "target", Value: p.Target}, {Key: "paused", Value: p.Paused}, {Key: "version", Value: max(p.Version, 1)},
+		{Key: "cause", Value: p.Cause}, {Key: "updated_at", Value: time.Now()},
+	}
 }

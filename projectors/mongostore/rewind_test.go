@@ -21,7 +21,7 @@ func TestRewindInterrupted(t *testing.T) {
 			t.Parallel()
 			_, store, at := claimed(t)
 			died := errors.New("died")
-			if _, err := store.Rewind(t.Context(), at, 40, func(context.Context, mongostore.Tx) error { return died }); !errors.Is(err, died) {
+			if _, err := store.Rewind(t.Context(), at, 40, "test", func(context.Context, mongostore.Tx) error { return died }); !errors.Is(err, died) {
 				t.Fatalf("got %v", err)
 			}
 			if _, err := store.Commit(t.Context(), at, view.Mark{Next: 110}, nothing); !errors.Is(err, view.ErrHeld) {
@@ -31,15 +31,18 @@ func TestRewindInterrupted(t *testing.T) {
 			if !errors.Is(err, view.ErrHeld) || found.Target != 40 || !found.Hold {
 				t.Fatalf("claim under a hold: %+v, %v", found, err)
 			}
-			if _, err := store.Rewind(t.Context(), found, 30, nothing); !errors.Is(err, view.ErrHeld) {
+			if _, err := store.Rewind(t.Context(), found, 30, "test", nothing); !errors.Is(err, view.ErrHeld) {
 				t.Fatalf("a rewind to elsewhere meanwhile: %v", err)
 			}
 			undone := int64(0)
-			moved, err := store.Rewind(t.Context(), finish(at, found), 40, func(_ context.Context, tx mongostore.Tx) error {
+			moved, err := store.Rewind(t.Context(), finish(at, found), 40, "test", func(_ context.Context, tx mongostore.Tx) error {
 				undone = tx.Generation
 				return nil
 			})
-			want := view.Position{Stream: at.Stream, Mark: view.Mark{Next: 40, Epoch: -1}, Generation: at.Generation + 1, Target: view.NoTarget}
+			want := view.Position{
+				Stream: at.Stream, Mark: view.Mark{Next: 40, Epoch: -1}, Generation: at.Generation + 1, Target: view.NoTarget,
+				Version: 1, Cause: "test",
+			}
 			if err != nil || moved != want || undone != want.Generation {
 				t.Fatalf("finished at %+v with generation %d undone, %v; want %+v", moved, undone, err, want)
 			}
@@ -56,12 +59,12 @@ func TestRewindFinishedByTwo(t *testing.T) {
 	t.Parallel()
 	_, store, at := claimed(t)
 	var applied view.Position
-	moved, err := store.Rewind(t.Context(), at, 40, func(ctx context.Context, _ mongostore.Tx) error {
+	moved, err := store.Rewind(t.Context(), at, 40, "test", func(ctx context.Context, _ mongostore.Tx) error {
 		found, err := store.Claim(ctx, at.Stream)
 		if !errors.Is(err, view.ErrHeld) {
 			t.Errorf("claim: %v", err)
 		}
-		if _, err := store.Rewind(ctx, found, 40, nothing); err != nil {
+		if _, err := store.Rewind(ctx, found, 40, "test", nothing); err != nil {
 			t.Errorf("the other one: %v", err)
 		}
 		next, err := store.Claim(ctx, at.Stream)
@@ -89,7 +92,7 @@ func TestRewindDuringTraffic(t *testing.T) {
 	if _, err := store.Commit(t.Context(), at, view.Mark{Next: 200}, nothing); err != nil {
 		t.Fatal(err)
 	}
-	if moved, err := store.Rewind(t.Context(), at, 150, nothing); err != nil || moved.Next != 150 {
+	if moved, err := store.Rewind(t.Context(), at, 150, "test", nothing); err != nil || moved.Next != 150 {
 		t.Fatalf("rewound to %+v, %v", moved, err)
 	}
 }
@@ -98,7 +101,7 @@ func TestRewindDuringTraffic(t *testing.T) {
 func TestRewindForwardsIsNotRetried(t *testing.T) {
 	t.Parallel()
 	_, store, at := claimed(t)
-	if _, err := store.Rewind(t.Context(), at, 101, nothing); !errors.Is(err, view.ErrNotBack) || view.Classify(err) != view.Stop {
+	if _, err := store.Rewind(t.Context(), at, 101, "test", nothing); !errors.Is(err, view.ErrNotBack) || view.Classify(err) != view.Stop {
 		t.Fatalf("got %v", err)
 	}
 	if stored := only(t, store); stored.Hold || stored.Generation != at.Generation {

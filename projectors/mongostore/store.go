@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"leadlog/projectors/failpoint"
 	"leadlog/projectors/view"
 )
 
@@ -27,13 +28,16 @@ type Store struct {
 	db        *mongo.Database
 	positions *mongo.Collection
 	alarms    *mongo.Collection
+	holes     *mongo.Collection
 }
 
 var _ view.Store[Tx] = Store{}
 
 // New returns a store in a database that Open has opened. Its collections need no migration.
 func New(db *mongo.Database) Store {
-	return Store{db: db, positions: db.Collection(positionsName), alarms: db.Collection("alarms")}
+	return Store{
+		db: db, positions: db.Collection(positionsName), alarms: db.Collection("alarms"), holes: db.Collection("holes"),
+	}
 }
 
 const positionsName = "positions"
@@ -59,9 +63,10 @@ func (s Store) Claim(ctx context.Context, stream view.Stream) (view.Position, er
 }
 
 // Create implements view.Store.
-func (s Store) Create(ctx context.Context, stream view.Stream, at view.Mark) error {
-	first := documentOf(view.Position{Stream: stream, Mark: at, Target: view.NoTarget})
-	_, err := s.positions.InsertOne(ctx, first)
+func (s Store) Create(ctx context.Context, first view.Position) error {
+	_, err := s.positions.InsertOne(ctx, documentOf(view.Position{
+		Stream: first.Stream, Mark: first.Mark, Version: first.Version, Target: view.NoTarget,
+	}))
 	if mongo.IsDuplicateKeyError(err) {
 		return nil
 	}
@@ -79,9 +84,11 @@ func (s Store) Commit(
 	if err := effect(ctx, Tx{DB: s.db, Generation: at.Generation, Next: at.Next}); err != nil {
 		return at, err
 	}
+	failpoint.Reach("mongostore commit applied")
 	next := at
 	next.Mark = to
 	won, err := s.swap(ctx, at, next)
+	failpoint.Reach("mongostore commit moved")
 	if err == nil && !won {
 		if err = s.compare(ctx, at); err == nil {
 			err = view.ErrFenced
@@ -106,20 +113,25 @@ func (s Store) compare(ctx context.Context, at view.Position) error {
 
 // read returns the stored position of a stream, or ErrPositionGone.
 func (s Store) read(ctx context.Context, stream view.Stream) (view.Position, error) {
-	var d document
-	err := s.positions.FindOne(ctx, bson.M{"_id": stream.String()}).Decode(&d)
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return view.Position{Stream: stream}, view.ErrPositionGone
-	}
+	d, err := s.document(ctx, stream)
 	if err != nil {
-		return view.Position{Stream: stream}, Sort(err)
+		return view.Position{Stream: stream}, err
 	}
 	return d.position()
 }
 
-// swap moves a position, unless it is not what it was when it was read. It reports whether it did.
-func (s Store) swap(ctx context.Context, from, to view.Position) (bool, error) {
-	result, err := s.positions.UpdateOne(ctx, unmoved(from), moved(to))
+func (s Store) document(ctx context.Context, stream view.Stream) (d document, err error) {
+	err = s.positions.FindOne(ctx, bson.M{"_id": stream.String()}).Decode(&d)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return d, view.ErrPositionGone
+	}
+	return d, Sort(err)
+}
+
+// swap moves a position, and sets what else is to be set with it, unless the position is not what it was when it was read.
+// It reports whether it did.
+func (s Store) swap(ctx context.Context, from, to view.Position, with ...bson.E) (bool, error) {
+	result, err := s.positions.UpdateOne(ctx, unmoved(from), bson.M{"$set": append(moved(to), with...)})
 	if err != nil {
 		return false, Sort(err)
 	}

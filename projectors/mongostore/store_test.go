@@ -28,7 +28,7 @@ func claimed(t *testing.T) (*mongo.Database, mongostore.Store, view.Position) {
 	t.Helper()
 	db := mongotest.New(t)
 	store := mongostore.New(db)
-	if err := store.Create(t.Context(), testStream(), view.Mark{Next: 100, Epoch: -1}); err != nil {
+	if err := store.Create(t.Context(), view.Position{Stream: testStream(), Mark: view.Mark{Next: 100, Epoch: -1}}); err != nil {
 		t.Fatal(err)
 	}
 	at, err := store.Claim(t.Context(), testStream())
@@ -55,6 +55,7 @@ func TestPositionAsOthersReadIt(t *testing.T) {
 		"_id": "audit/phone-submitted/3", "projection": "audit", "topic": "phone-submitted",
 		"topic_id": "0191d5a0-0000-7000-8000-000000000001", "partition": int32(3), "generation": int64(1),
 		"next_offset": int64(100), "leader_epoch": int32(-1), "hold": false, "target": int64(-1),
+		"paused": false, "pace": 0.0, "version": int32(1), "cause": "",
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %v (%T), want %v (%T)", name, got[name], got[name], want, want)
@@ -109,7 +110,7 @@ func TestOvertakenDuringTheEffect(t *testing.T) {
 			return err
 		}, view.ErrFenced},
 		"by a rewind": {func(ctx context.Context, _ *mongo.Database, s mongostore.Store, at view.Position) error {
-			_, err := s.Rewind(ctx, at, 50, nothing)
+			_, err := s.Rewind(ctx, at, 50, "test", nothing)
 			return err
 		}, view.ErrFenced},
 		"by a pause": {func(ctx context.Context, db *mongo.Database, _ mongostore.Store, _ view.Position) error {
@@ -167,7 +168,7 @@ func TestLive(t *testing.T) {
 	db, store, at := claimed(t)
 	other := testStream()
 	other.Partition = 4
-	if err := store.Create(t.Context(), other, view.Mark{}); err != nil {
+	if err := store.Create(t.Context(), view.Position{Stream: other, Mark: view.Mark{}}); err != nil {
 		t.Fatal(err)
 	}
 	count := func(want int) {

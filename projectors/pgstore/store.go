@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"leadlog/projectors/failpoint"
 	"leadlog/projectors/view"
 )
 
@@ -20,7 +21,7 @@ var _ view.Store[pgx.Tx] = Store{}
 // New returns a store whose tables Migrate has made.
 func New(pool *pgxpool.Pool) Store { return Store{pool} }
 
-const columns = `topic_id, generation, next_offset, leader_epoch, hold, target`
+const columns = `topic_id, generation, next_offset, leader_epoch, pace, hold, target, version, cause`
 
 // idle bounds how long a worker that froze in the middle of a transaction keeps its position locked.
 const idle = `set local idle_in_transaction_session_timeout = '10s'`
@@ -47,10 +48,10 @@ func (s Store) Claim(ctx context.Context, stream view.Stream) (at view.Position,
 }
 
 // Create implements view.Store.
-func (s Store) Create(ctx context.Context, stream view.Stream, at view.Mark) error {
-	_, err := s.pool.Exec(ctx, `insert into leadlog.position (projection, topic, partition, topic_id, generation, next_offset, leader_epoch)
-		values ($1, $2, $3, $4, 0, $5, $6) on conflict do nothing`,
-		stream.Projection, stream.Topic, stream.Partition, stream.TopicID, at.Next, at.Epoch)
+func (s Store) Create(ctx context.Context, first view.Position) error {
+	_, err := s.pool.Exec(ctx, `insert into leadlog.position (projection, topic, partition, topic_id, generation, next_offset, leader_epoch, version)
+		values ($1, $2, $3, $4, 0, $5, $6, $7) on conflict do nothing`,
+		first.Projection, first.Topic, first.Partition, first.TopicID, first.Next, first.Epoch, max(first.Version, 1))
 	return Sort(err)
 }
 
@@ -60,9 +61,9 @@ func (s Store) Commit(
 ) (moved view.Position, err error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	moved = at
-	moved.Mark = to
 	err = s.locked(ctx, at.Stream, func(tx pgx.Tx, stored view.Position) error {
+		moved = stored
+		moved.Mark = to
 		switch {
 		case stored.Hold:
 			return view.ErrHeld
@@ -72,32 +73,35 @@ func (s Store) Commit(
 		if err := effect(ctx, tx); err != nil {
 			return err
 		}
+		failpoint.Reach("pgstore commit applied")
 		return s.update(ctx, tx, moved)
 	})
+	failpoint.Reach("pgstore commit moved")
 	return moved, err
 }
 
 // Rewind implements view.Store: one transaction, so that nothing can be left half done.
 func (s Store) Rewind(
-	ctx context.Context, at view.Position, to int64, undo func(context.Context, pgx.Tx) error,
+	ctx context.Context, at view.Position, to int64, cause string, undo func(context.Context, pgx.Tx) error,
 ) (moved view.Position, err error) {
 	err = s.locked(ctx, at.Stream, func(tx pgx.Tx, stored view.Position) error {
 		moved = stored
 		switch {
 		case stored.TopicID != at.TopicID, stored.Generation != at.Generation:
 			return view.ErrFenced
-		case stored.Hold:
-			return view.ErrHeld
 		case to < 0, to > stored.Next:
 			return fmt.Errorf("%w: from %d to %d", view.ErrNotBack, stored.Next, to)
 		}
+		failpoint.Reach("pgstore rewind locked")
 		if err := undo(ctx, tx); err != nil {
 			return err
 		}
+		failpoint.Reach("pgstore rewind undone")
 		moved.Generation++
-		moved.Mark = view.Mark{Next: to, Epoch: -1}
+		moved.Next, moved.Epoch, moved.Cause = to, -1, cause
 		return s.update(ctx, tx, moved)
 	})
+	failpoint.Reach("pgstore rewind moved")
 	return moved, err
 }
 
@@ -129,14 +133,15 @@ func (s Store) locked(ctx context.Context, stream view.Stream, do func(pgx.Tx, v
 }
 
 func (s Store) update(ctx context.Context, tx pgx.Tx, p view.Position) error {
-	_, err := tx.Exec(ctx, `update leadlog.position set generation = $4, next_offset = $5, leader_epoch = $6, updated_at = now()
+	_, err := tx.Exec(ctx, `update leadlog.position set generation = $4, next_offset = $5, leader_epoch = $6, pace = $7,
+		topic_id = $8, hold = $9, cause = $10, updated_at = now()
 		where projection = $1 and topic = $2 and partition = $3`,
-		p.Projection, p.Topic, p.Partition, p.Generation, p.Next, p.Epoch)
+		p.Projection, p.Topic, p.Partition, p.Generation, p.Next, p.Epoch, p.Pace, p.TopicID, p.Hold, p.Cause)
 	return err
 }
 
 func fields(p *view.Position) []any {
-	return []any{&p.TopicID, &p.Generation, &p.Next, &p.Epoch, &p.Hold, &p.Target}
+	return []any{&p.TopicID, &p.Generation, &p.Next, &p.Epoch, &p.Pace, &p.Hold, &p.Target, &p.Version, &p.Cause}
 }
 
 // Positions implements view.Store.

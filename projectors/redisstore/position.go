@@ -16,8 +16,11 @@ func positionKey(s view.Stream) string {
 
 // fieldNames are the fields of a position, in the order in which claim.lua returns them and positionOf reads them.
 func fieldNames() []string {
-	return []string{"topic_id", "generation", "next_offset", "leader_epoch", "hold", "target"}
+	return []string{"topic_id", "generation", "next_offset", "leader_epoch", "hold", "target", "pace", "cause"}
 }
+
+// lastOfFirst is the last field that every position has had from the first day on.
+const lastOfFirst = 5
 
 // positionOf reads the fields of a position. Whoever wrote others than the scripts do must look.
 func positionOf(stream view.Stream, fields []any) (view.Position, error) {
@@ -25,11 +28,14 @@ func positionOf(stream view.Stream, fields []any) (view.Position, error) {
 	texts := make([]string, len(names))
 	for i := range names {
 		var ok bool
-		if texts[i], ok = fields[i].(string); !ok {
+		if texts[i], ok = fields[i].(string); !ok && i <= lastOfFirst {
 			return view.Position{Stream: stream}, fmt.Errorf("position %s in Redis lacks the field %s", stream, names[i])
 		}
 	}
-	at := view.Position{Stream: stream, Hold: texts[4] != "0"}
+	at := view.Position{Stream: stream, Hold: texts[4] != "0", Version: 1, Cause: texts[7]}
+	if pace, err := strconv.ParseFloat(texts[6], 64); err == nil {
+		at.Pace = pace
+	}
 	var err error
 	if at.TopicID, err = uuid.Parse(texts[0]); err != nil {
 		return at, fmt.Errorf("position %s in Redis: topic_id: %w", stream, err)

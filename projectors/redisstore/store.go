@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"leadlog/events"
+	"leadlog/projectors/failpoint"
 	"leadlog/projectors/view"
 )
 
@@ -21,10 +22,13 @@ var createScript string
 //go:embed lua/move.lua
 var moveScript string
 
+//go:embed lua/operate.lua
+var operateScript string
+
 // Store is a view.Store in Redis.
 type Store struct {
-	client              *redis.Client
-	claim, create, move *redis.Script
+	client                       *redis.Client
+	claim, create, move, operate *redis.Script
 }
 
 var _ view.Store[*Tx] = Store{}
@@ -34,6 +38,7 @@ func New(client *redis.Client) Store {
 	return Store{
 		client: client,
 		claim:  redis.NewScript(claimScript), create: redis.NewScript(createScript), move: redis.NewScript(moveScript),
+		operate: redis.NewScript(operateScript),
 	}
 }
 
@@ -54,8 +59,8 @@ func (s Store) Claim(ctx context.Context, stream view.Stream) (view.Position, er
 }
 
 // Create implements view.Store.
-func (s Store) Create(ctx context.Context, stream view.Stream, at view.Mark) error {
-	_, _, err := s.run(ctx, s.create, []string{positionKey(stream)}, stream.TopicID.String(), at.Next, at.Epoch)
+func (s Store) Create(ctx context.Context, first view.Position) error {
+	_, _, err := s.run(ctx, s.create, []string{positionKey(first.Stream)}, first.TopicID.String(), first.Next, first.Epoch)
 	return err
 }
 
@@ -65,20 +70,32 @@ func (s Store) Commit(
 ) (view.Position, error) {
 	moved := at
 	moved.Mark = to
-	return s.moveWith(ctx, at, moved, at.Next, effect)
+	moved, err := s.moveWith(ctx, at, moved, at.Next, func(ctx context.Context, tx *Tx) error {
+		err := effect(ctx, tx)
+		failpoint.Reach("redisstore commit collected")
+		return err
+	})
+	failpoint.Reach("redisstore commit moved")
+	return moved, err
 }
 
 // Rewind implements view.Store. Like a commit it is one script, so that nothing can be left half done.
 func (s Store) Rewind(
-	ctx context.Context, at view.Position, to int64, undo func(context.Context, *Tx) error,
+	ctx context.Context, at view.Position, to int64, cause string, undo func(context.Context, *Tx) error,
 ) (view.Position, error) {
 	if to < 0 {
 		return at, fmt.Errorf("%w: to %d", view.ErrNotBack, to)
 	}
 	moved := at
 	moved.Generation++
-	moved.Mark = view.Mark{Next: to, Epoch: -1}
-	return s.moveWith(ctx, at, moved, "", undo)
+	moved.Next, moved.Epoch, moved.Cause = to, -1, cause
+	moved, err := s.moveWith(ctx, at, moved, "", func(ctx context.Context, tx *Tx) error {
+		err := undo(ctx, tx)
+		failpoint.Reach("redisstore rewind collected")
+		return err
+	})
+	failpoint.Reach("redisstore rewind moved")
+	return moved, err
 }
 
 // moveWith lets do collect its writes, and moves the position with them. next is the offset that the position must have
@@ -90,13 +107,15 @@ func (s Store) moveWith(
 	if err := do(ctx, tx); err != nil {
 		return from, err
 	}
-	args := append([]any{from.TopicID.String(), from.Generation, next, to.Generation, to.Next, to.Epoch}, tx.args...)
+	args := append([]any{from.TopicID.String(), from.Generation, next, to.Generation, to.Next, to.Epoch, to.Pace, to.Cause}, tx.args...)
 	word, fields, err := s.run(ctx, s.move, append([]string{positionKey(from.Stream)}, tx.keys...), args...)
 	switch {
 	case err != nil:
 		return from, err
 	case word == "not back":
 		return from, fmt.Errorf("%w: from %v to %d", view.ErrNotBack, fields, to.Next)
+	case word == "ok" && len(fields) > 0:
+		to.Hold = fields[0] != "0" // a rewind leaves a pause as it is
 	}
 	return to, meaning(word)
 }
@@ -154,6 +173,8 @@ func meaning(word string) error {
 		return view.ErrHeld
 	case "fenced":
 		return view.ErrFenced
+	case "not forward":
+		return view.ErrNotForward
 	}
 	return fmt.Errorf("a script in Redis answered %q", word)
 }

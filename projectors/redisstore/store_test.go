@@ -33,7 +33,7 @@ func testStream() view.Stream {
 func claimed(t *testing.T, client *redis.Client) (redisstore.Store, view.Position) {
 	t.Helper()
 	store := redisstore.New(client)
-	if err := store.Create(t.Context(), testStream(), view.Mark{Next: 100, Epoch: -1}); err != nil {
+	if err := store.Create(t.Context(), view.Position{Stream: testStream(), Mark: view.Mark{Next: 100, Epoch: -1}}); err != nil {
 		t.Fatal(err)
 	}
 	at, err := store.Claim(t.Context(), testStream())
@@ -62,7 +62,7 @@ func TestPositionAsOthersReadIt(t *testing.T) {
 		}
 		want := map[string]string{
 			"topic_id": "0191d5a0-0000-7000-8000-000000000001", "generation": "1", "next_offset": "100",
-			"leader_epoch": "-1", "hold": "0", "target": "-1",
+			"leader_epoch": "-1", "hold": "0", "target": "-1", "pace": "0", "cause": "",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("-want +got:\n%s", diff)
@@ -87,7 +87,7 @@ func TestOvertakenDuringTheEffect(t *testing.T) {
 			return err
 		}, view.ErrFenced},
 		"by a rewind": {func(ctx context.Context, _ *redis.Client, s redisstore.Store, at view.Position) error {
-			_, err := s.Rewind(ctx, at, 50, nothing)
+			_, err := s.Rewind(ctx, at, 50, "test", nothing)
 			return err
 		}, view.ErrFenced},
 		"by a pause": {func(ctx context.Context, c *redis.Client, _ redisstore.Store, _ view.Position) error {
@@ -186,12 +186,14 @@ func TestRewind(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, to := range []int64{-1, 201} {
-			if _, err := store.Rewind(t.Context(), at, to, set("x")); !errors.Is(err, view.ErrNotBack) {
+			if _, err := store.Rewind(t.Context(), at, to, "test", set("x")); !errors.Is(err, view.ErrNotBack) {
 				t.Errorf("to %d: %v", to, err)
 			}
 		}
-		moved, err := store.Rewind(t.Context(), at, 9, nothing) // traffic since then does not refuse it
-		want := view.Position{Stream: at.Stream, Mark: view.Mark{Next: 9, Epoch: -1}, Generation: 2, Target: view.NoTarget}
+		moved, err := store.Rewind(t.Context(), at, 9, "test", nothing) // traffic since then does not refuse it
+		want := view.Position{
+			Stream: at.Stream, Mark: view.Mark{Next: 9, Epoch: -1}, Generation: 2, Target: view.NoTarget, Version: 1, Cause: "test",
+		}
 		if err != nil || moved != want {
 			t.Fatalf("moved to %+v, %v; want %+v", moved, err, want)
 		}
@@ -199,7 +201,7 @@ func TestRewind(t *testing.T) {
 		if err != nil || len(stored) != 1 || stored[0] != want {
 			t.Fatalf("stored is %+v, %v; want %+v", stored, err, want)
 		}
-		if _, err := store.Rewind(t.Context(), at, 5, set("x")); !errors.Is(err, view.ErrFenced) {
+		if _, err := store.Rewind(t.Context(), at, 5, "test", set("x")); !errors.Is(err, view.ErrFenced) {
 			t.Errorf("with an old generation: %v", err)
 		}
 		if n := client.Exists(t.Context(), "x").Val(); n != 0 {
@@ -254,4 +256,33 @@ func TestAnErrorOfTheEffectMovesNothing(t *testing.T) {
 	if next := client.HGet(t.Context(), positionKey, "next_offset").Val(); next != "100" {
 		t.Fatalf("moved to %s", next)
 	}
+}
+
+// Positions that were stored before there were causes and paces.
+func TestAnOlderPositionIsReadAndMoved(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, client *redis.Client) {
+		store, at := claimed(t, client)
+		if err := client.HDel(t.Context(), positionKey, "pace", "cause").Err(); err != nil {
+			t.Fatal(err)
+		}
+		stored := func() view.Position {
+			positions, err := store.Positions(t.Context(), "dedup", events.Topic)
+			if err != nil || len(positions) != 1 {
+				t.Fatalf("%+v, %v", positions, err)
+			}
+			return positions[0]
+		}
+		if stored() != at {
+			t.Fatalf("stored is %+v, want %+v", stored(), at)
+		}
+		next, err := store.Claim(t.Context(), at.Stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		moved, err := store.Commit(t.Context(), next, view.Mark{Next: 110, Epoch: 2, Pace: 7.5}, nothing)
+		if err != nil || stored() != moved {
+			t.Fatalf("moved to %+v, %v; stored is %+v", moved, err, stored())
+		}
+	})
 }

@@ -3,6 +3,7 @@ package run
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -13,7 +14,9 @@ import (
 	"leadlog/events/broker"
 	"leadlog/ops/telemetry"
 	"leadlog/projectors/catalog"
+	"leadlog/projectors/pgstore"
 	"leadlog/projectors/runner"
+	"leadlog/projectors/view"
 )
 
 // Config says which projections to run. All fields but Dev are required.
@@ -51,7 +54,7 @@ func Projections(ctx context.Context, cfg Config) error {
 		}
 		if runners[i], err = runner.New(runner.Config{
 			View: v, Broker: broker.Config{Brokers: cfg.Brokers, Dev: cfg.Dev},
-			Health: cfg.Health, Metrics: metrics, Log: cfg.Log,
+			Health: cfg.Health, Metrics: metrics, Log: cfg.Log, Note: note(stores),
 		}); err != nil {
 			return fmt.Errorf("projection %s: %w", entry.Name, err)
 		}
@@ -61,6 +64,30 @@ func Projections(ctx context.Context, cfg Config) error {
 		group.Go(func() error { return r.Run(ctx) })
 	}
 	return group.Wait()
+}
+
+// note writes resets into the ledger, where there is a PostgreSQL to keep it in.
+func note(stores *catalog.Stores) func(context.Context, runner.Reset) error {
+	if stores.URLs.Database == "" {
+		return nil
+	}
+	return func(ctx context.Context, r runner.Reset) error {
+		pool, err := stores.Postgres(ctx)
+		if err != nil {
+			return err
+		}
+		detail := map[string]any{"topic": r.Stream.Topic, "partition": r.Stream.Partition, "from": r.From, "to": r.To, "removed": r.Removed}
+		entry := pgstore.Entry{
+			ID: r.ID, Who: "unknown", Source: pgstore.SourceKafkaTool, Verb: "rewind", View: view.Base(r.Stream.Projection), Outcome: pgstore.Done,
+		}
+		if r.Refused != "" {
+			entry.Outcome, detail["error"] = pgstore.Failed, r.Refused
+		}
+		if entry.Detail, err = json.Marshal(detail); err != nil {
+			return err
+		}
+		return pgstore.NewLedger(pool).Write(ctx, entry)
+	}
 }
 
 func reach(ctx context.Context, stores *catalog.Stores) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -35,18 +36,36 @@ func (w *worker) claim(ctx context.Context) (view.Position, int64, error) {
 	case err != nil:
 		return at, 0, fmt.Errorf("claim %s: %w", w.stream, err)
 	case at.Next < start:
-		return at, 0, fmt.Errorf("out of range: the view is at offset %d, and the log starts at %d: events are gone", at.Next, start)
+		return at, 0, w.advise(fmt.Errorf("out of range: the view is at offset %d, and the log starts at %d: events are gone", at.Next, start),
+			"skip", fmt.Sprintf("--to-offset %d", start))
 	case at.Next > end:
-		return at, 0, fmt.Errorf("out of range: the view is at offset %d, and the log ends at %d: is this another cluster, or a restored one?", at.Next, end)
+		return at, 0, w.advise(fmt.Errorf("out of range: the view is at offset %d, and the log ends at %d: is this another cluster, or a restored one?", at.Next, end),
+			"rewind", fmt.Sprintf("--to-offset %d", end))
 	}
+	if err := w.lookAround(ctx, &at, start); err != nil {
+		return at, 0, err
+	}
+	return at, end, nil
+}
+
+// lookAround reads what a claimed position has to be seen with: the holes, and once an assignment what a person has
+// committed and which dead letters are open.
+func (w *worker) lookAround(ctx context.Context, at *view.Position, start int64) error {
+	holes, err := w.cfg.View.Holes(ctx, w.stream.Topic)
+	if err != nil {
+		return err
+	}
+	w.holes = slices.DeleteFunc(holes, func(h view.Hole) bool { return h.Partition != w.stream.Partition })
+	refused := ""
 	if w.checkForeign {
-		if at, err = w.honour(ctx, at, start); err != nil {
-			return at, 0, err
+		w.readLetters(ctx)
+		if *at, refused, err = w.honour(ctx, *at, start); err != nil {
+			return err
 		}
 		w.checkForeign = false
 	}
-	w.board.alarm(ctx, w.stream, "")
-	return at, end, nil
+	w.board.alarm(ctx, w.stream, refused)
+	return nil
 }
 
 // first stores the first position of a view that holds nothing of this partition yet; the next claim finds it.
@@ -56,8 +75,8 @@ func (w *worker) first(ctx context.Context, start, end int64) error {
 		return err
 	}
 	if has {
-		return errors.New("the view has rows of this partition, but its position is gone: " +
-			"restore the store's backup, or empty the view to build it again from the log")
+		return advised{errors.New("the view has rows of this partition, but its position is gone: " +
+			"restore the store's backup, or build the view again"), "ops rebuild " + w.stream.Projection}
 	}
 	if reach := w.cfg.View.Reach(); reach > 0 {
 		if start, err = w.offsetAt(ctx, time.Now().Add(-reach)); err != nil {
@@ -67,7 +86,11 @@ func (w *worker) first(ctx context.Context, start, end int64) error {
 		// be skipped. The end that was known before skips nothing.
 		start = min(start, end)
 	}
-	if err := w.cfg.View.Create(ctx, w.stream, view.Mark{Next: start, Epoch: -1}); err != nil {
+	version, err := w.cfg.View.Version(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.cfg.View.Create(ctx, view.Position{Stream: w.stream, Mark: view.Mark{Next: start, Epoch: -1}, Version: version}); err != nil {
 		return err
 	}
 	w.log.Info("an empty view starts", "stream", w.stream.String(), "offset", start)
@@ -78,51 +101,20 @@ func (w *worker) first(ctx context.Context, start, end int64) error {
 func (w *worker) hold(ctx context.Context, at view.Position) error {
 	if at.Target >= 0 {
 		w.board.show(w, Held, fmt.Sprintf("finishing a rewind to offset %d", at.Target))
-		_, removed, err := w.cfg.View.Rewind(ctx, at, at.Target)
+		_, removed, err := w.cfg.View.Rewind(ctx, at, at.Target, at.Cause)
 		if err != nil {
 			return err
 		}
 		w.log.Info("finished a rewind that was left half done", "stream", w.stream.String(), "offset", at.Target, "removed", removed)
 		return errStale
 	}
-	w.board.show(w, Held, "paused")
+	why := "paused"
+	if at.Target == view.SwapTarget {
+		why = "another version of the view takes its place"
+	}
+	w.board.show(w, Held, why)
 	sleep(ctx, watchEvery)
 	return errStale
-}
-
-// honour looks at what is committed in the group. A commit with our marker, or none at all, means nothing.
-func (w *worker) honour(ctx context.Context, at view.Position, start int64) (view.Position, error) {
-	offset, foreign, err := w.mirror.foreign(ctx, w.stream.Partition)
-	if err != nil {
-		return at, fmt.Errorf("%w: %w", view.ErrStoreDown, err)
-	}
-	if !foreign {
-		return at, nil
-	}
-	answer := "same"
-	switch {
-	case offset < start || offset > at.Next:
-		answer = "refused"
-		w.log.Error("an offset was committed with a Kafka tool, and is refused: the store's position stands",
-			"stream", w.stream.String(), "committed", offset, "position", at.Next, "log_start", start,
-			"hint", fmt.Sprintf("nothing is ever skipped by a commit; to go back: ops rewind %s --topic %s:%d --to-offset N; to pass over records: ops skip",
-				w.stream.Projection, w.stream.Topic, w.stream.Partition))
-	case offset < at.Next:
-		answer = "rewound"
-		moved, removed, err := w.cfg.View.Rewind(ctx, at, offset)
-		if err != nil {
-			return at, err
-		}
-		w.log.Warn("rewound, as an offset committed with a Kafka tool asked for",
-			"stream", w.stream.String(), "from", at.Next, "to", offset, "rows_removed", removed)
-		at = moved
-	}
-	w.metrics.foreign.WithLabelValues(w.stream.Projection, answer).Inc()
-	// Mirrored before anything is consumed: a crash in between must not rewind once more.
-	if err := w.mirror.commit(ctx, map[int32]view.Mark{w.stream.Partition: at.Mark}); err != nil {
-		return at, fmt.Errorf("%w: %w", view.ErrStoreDown, err)
-	}
-	return at, nil
 }
 
 // bounds asks the brokers for the partition's first and last offset. Without an answer there is nothing to compare with, so

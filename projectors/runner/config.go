@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -22,6 +23,8 @@ type Config struct {
 	Health  *telemetry.Health
 	Metrics *Metrics // may be shared by the runners of one process; nil: none
 	Log     *slog.Logger
+	// Note writes down a reset that a person made with a Kafka tool; nil: it is in the log alone.
+	Note func(context.Context, Reset) error
 	// BatchSize is the most events that are applied at once: 5000 unless set. More is hardly faster, and takes memory.
 	BatchSize int
 	// BigBatches is how many batches of more than bigBatch events may be applied at a time: 3 unless set. More of them

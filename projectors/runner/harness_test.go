@@ -40,6 +40,8 @@ type pipeline struct {
 	client  *kgo.Client
 	pool    *pgxpool.Pool
 	view    view.View
+	url     string
+	resets  chan runner.Reset // what runners have told of commits by people
 }
 
 func newPipeline(t *testing.T) *pipeline {
@@ -50,11 +52,11 @@ func newPipeline(t *testing.T) *pipeline {
 	}
 	t.Cleanup(fake.Close)
 	url, pool := viewtest.Database(t)
-	if err := leads.Migrate(t.Context(), url); err != nil {
+	if err := leads.Migrate(t.Context(), url, 1); err != nil {
 		t.Fatal(err)
 	}
 	p := &pipeline{
-		T: t, fake: fake, brokers: fake.ListenAddrs(), pool: pool,
+		T: t, fake: fake, brokers: fake.ListenAddrs(), pool: pool, url: url, resets: make(chan runner.Reset, 100),
 		view: view.Bind(pgstore.New(pool), leads.New(pool, pool), 0),
 	}
 	p.client, err = broker.NewClient(broker.Config{Brokers: p.brokers, ClientID: "leadlog-test"},
@@ -85,6 +87,10 @@ func (p *pipeline) start() *running {
 	run, err := runner.New(runner.Config{
 		View: p.view, Broker: broker.Config{Brokers: p.brokers, Dev: true}, Health: r.health,
 		Log: slog.New(slog.NewTextHandler(r.log, nil)),
+		Note: func(_ context.Context, reset runner.Reset) error {
+			p.resets <- reset
+			return nil
+		},
 	})
 	if err != nil {
 		p.Fatal(err)

@@ -20,7 +20,7 @@ import (
 // Its client only keeps the group and commits; it never fetches (see reader).
 type membership struct {
 	runner  *Runner
-	client  *kgo.Client
+	client  *kgo.Client // nil when every partition is ours, and there is no group: see Feed
 	mirror  *mirror
 	topicID uuid.UUID
 
@@ -70,6 +70,16 @@ func (r *Runner) join(ctx context.Context, topicID uuid.UUID) (*membership, erro
 	return m, nil
 }
 
+// everything is a membership of one, in no group: it has all partitions at once.
+func (r *Runner) everything(topicID uuid.UUID) *membership {
+	m := &membership{runner: r, topicID: topicID, workers: make(map[int32]*running), started: make(chan struct{})}
+	m.mirror = newMirror(nil, r.cfg.Topic, "")
+	r.mirror = m.mirror
+	close(m.started)
+	m.assigned(context.Background(), partitions())
+	return m
+}
+
 // start lets assignments through: the client joins the group as soon as it is made, before the runner knows its mirror.
 func (m *membership) start() {
 	close(m.started)
@@ -111,7 +121,7 @@ func (m *membership) assigned(ctx context.Context, partitions []int32) {
 			worker: &worker{
 				Runner: m.runner,
 				inbox:  newInbox(),
-				parked: make(map[int64]struct{}), checkForeign: true,
+				parked: make(map[int64]struct{}), open: make(map[int64]struct{}), checkForeign: m.client != nil,
 				stream: view.Stream{Projection: m.runner.cfg.View.Name(), Topic: m.runner.cfg.Topic, TopicID: m.topicID, Partition: p},
 			},
 			cancel: cancel,
@@ -179,6 +189,9 @@ func (m *membership) current() []*worker {
 
 // joined says whether the group counts us in.
 func (m *membership) joined() bool {
+	if m.client == nil {
+		return true
+	}
 	member, generation := m.client.GroupMetadata()
 	return member != "" && generation >= 0
 }

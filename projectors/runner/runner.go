@@ -39,6 +39,7 @@ type Runner struct {
 	letters *letters
 	mirror  *mirror
 	slots   *semaphore.Weighted
+	pace    *pace
 }
 
 // New checks the configuration. It does not connect.
@@ -49,7 +50,7 @@ func New(cfg Config) (*Runner, error) {
 	}
 	log := cfg.Log.With("projection", cfg.View.Name())
 	r := &Runner{
-		cfg: cfg, log: log, metrics: cfg.Metrics, slots: semaphore.NewWeighted(int64(cfg.BigBatches)),
+		cfg: cfg, log: log, metrics: cfg.Metrics, slots: semaphore.NewWeighted(int64(cfg.BigBatches)), pace: &pace{},
 		board: &board{view: cfg.View, health: cfg.Health, metrics: cfg.Metrics, log: log, waiting: make(map[int32]bool)},
 	}
 	if r.letters, err = newLetters(cfg); err != nil {

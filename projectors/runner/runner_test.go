@@ -51,7 +51,7 @@ func TestInterleaving2_ARewindOfAnIdlePartitionIsSeen(t *testing.T) {
 	p.start()
 	p.leads(5, 3)
 	p.awaitRows(5)
-	if _, removed, err := p.view.Rewind(t.Context(), p.position(), 1); err != nil || removed != 4 {
+	if _, removed, err := p.view.Rewind(t.Context(), p.position(), 1, "test"); err != nil || removed != 4 {
 		t.Fatalf("removed %d, %v", removed, err)
 	}
 	started := time.Now()

@@ -29,6 +29,8 @@ type worker struct {
 	state  State // written by the worker's own goroutine alone
 	detail string
 
+	holes        []view.Hole        // of this partition: what a person had the view pass over
+	open         map[int64]struct{} // offsets that have an open dead letter
 	checkForeign bool               // once an assignment: nobody can commit into a group that has members
 	parked       map[int64]struct{} // offsets that are parked, but not yet passed: a retry need not park them again
 
@@ -110,26 +112,52 @@ func (w *worker) advance(ctx context.Context, at view.Position, big bool) (view.
 
 // apply carries one batch over: poison is parked first, then the rest and the position move together.
 func (w *worker) apply(ctx context.Context, at view.Position, records []*kgo.Record, end int64) (view.Position, error) {
-	batch, poison := decode(records)
+	batch, poison := decode(records, w.holes)
 	if err := w.park(ctx, poison); err != nil {
 		return at, err
 	}
 	last := records[len(records)-1]
 	started := time.Now()
-	moved, err := w.cfg.View.Apply(ctx, at, view.Mark{Next: last.Offset + 1, Epoch: last.LeaderEpoch}, batch)
+	to := view.Mark{Next: last.Offset + 1, Epoch: last.LeaderEpoch, Pace: w.pace.stored(at.Pace)}
+	moved, err := w.cfg.View.Apply(ctx, at, to, batch)
+	if view.Classify(err) == view.Stop {
+		return w.narrow(ctx, at, records, end, err)
+	}
 	if err != nil {
 		return at, err
 	}
+	if len(records) >= bigBatch {
+		w.pace.applied(len(records), time.Now())
+	}
 	clear(w.parked)
+	w.redeem(ctx, batch)
 	w.moved(moved, end)
 	w.metrics.onApplied(moved, len(records), end, started, last.Timestamp)
 	return moved, nil
 }
 
-// decode sorts a batch into events and poison. Poison is exactly what events.Decode refuses, so all views agree on it.
-func decode(records []*kgo.Record) (batch []events.Event, poison []dead) {
+// narrow applies a batch that the store refuses in halves, until the position stands at the very record that it refuses: the
+// one to look at, and to skip if nothing else helps.
+func (w *worker) narrow(ctx context.Context, at view.Position, records []*kgo.Record, end int64, refused error) (view.Position, error) {
+	half := len(records) / 2
+	if half == 0 {
+		return at, w.advise(refused, "skip", fmt.Sprintf("--to-offset %d", records[0].Offset+1))
+	}
+	at, err := w.apply(ctx, at, records[:half], end)
+	if err != nil {
+		return at, err
+	}
+	return w.apply(ctx, at, records[half:], end)
+}
+
+// decode sorts a batch into events and poison. Poison is exactly what events.Decode refuses, so all views agree on it. What
+// lies in a hole is neither.
+func decode(records []*kgo.Record, holes []view.Hole) (batch []events.Event, poison []dead) {
 	batch = make([]events.Event, 0, len(records))
 	for _, r := range records {
+		if slices.ContainsFunc(holes, func(h view.Hole) bool { return h.Holds(r.Offset) }) {
+			continue
+		}
 		record := broker.FromKafka(r)
 		e, err := events.Decode(&record)
 		if err != nil {
@@ -147,7 +175,7 @@ func (w *worker) park(ctx context.Context, poison []dead) error {
 		_, done := w.parked[d.record.Offset]
 		return done
 	})
-	if len(poison) == 0 {
+	if len(poison) == 0 || w.draft() { // of a draft's events, the version that everybody reads has parked the bad ones
 		return nil
 	}
 	if err := w.letters.park(ctx, poison); err != nil {
@@ -155,6 +183,7 @@ func (w *worker) park(ctx context.Context, poison []dead) error {
 	}
 	for _, d := range poison {
 		w.parked[d.record.Offset] = struct{}{}
+		w.open[d.record.Offset] = struct{}{}
 	}
 	w.metrics.parked.WithLabelValues(w.stream.Projection).Add(float64(len(poison)))
 	w.log.Error("records parked as dead letters", "stream", w.stream.String(), "count", len(poison),
@@ -172,8 +201,8 @@ func (w *worker) readError(err error) error {
 	case errors.Is(err, kerr.OffsetOutOfRange), errors.Is(err, kerr.UnknownTopicID):
 		return fmt.Errorf("read the log: %w", err)
 	case errors.As(err, &loss):
-		return fmt.Errorf("the log was cut off below what this view has applied (up to %d, now %d): acknowledged events are lost; compare with `ops topic check`: %w",
-			loss.ConsumedTo, loss.ResetTo, err)
+		return w.advise(fmt.Errorf("the log was cut off below what this view has applied (up to %d, now %d): acknowledged events are lost; compare with `ops topic check`: %w",
+			loss.ConsumedTo, loss.ResetTo, err), "rewind", fmt.Sprintf("--to-offset %d", loss.ResetTo))
 	}
 	return fmt.Errorf("%w: read the log: %w", view.ErrStoreDown, err)
 }
@@ -181,8 +210,9 @@ func (w *worker) readError(err error) error {
 // stop raises an alarm and waits for a person: until the stored position changes (a rewind, a skip) or the partition is
 // taken away.
 func (w *worker) stop(ctx context.Context, why error) {
-	w.board.show(w, Stopped, why.Error())
-	w.board.alarm(ctx, w.stream, why.Error())
+	reason := w.reasonOf(why)
+	w.board.show(w, Stopped, reason)
+	w.board.alarm(ctx, w.stream, reason)
 	if err := w.reader.release(ctx, w.stream.Partition); err != nil {
 		return
 	}

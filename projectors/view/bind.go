@@ -3,7 +3,10 @@ package view
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
+
+	"github.com/google/uuid"
 
 	"leadlog/events"
 )
@@ -15,13 +18,22 @@ type View interface {
 	Reach() time.Duration
 
 	Claim(ctx context.Context, s Stream) (Position, error)
-	Create(ctx context.Context, s Stream, at Mark) error
+	Create(ctx context.Context, first Position) error
+	Version(ctx context.Context) (int, error)
 	HasRows(ctx context.Context, partition int32) (bool, error)
 	Apply(ctx context.Context, at Position, to Mark, batch []events.Event) (Position, error)
-	Rewind(ctx context.Context, at Position, to int64) (p Position, removed int64, err error)
+	Rewind(ctx context.Context, at Position, to int64, cause string) (p Position, removed int64, err error)
+	Hold(ctx context.Context, s Stream, hold bool) (Position, error)
+	Skip(ctx context.Context, at Position, hole Hole) (Position, error)
+	Adopt(ctx context.Context, at Position, topicID uuid.UUID, cause string) (Position, error)
 	Keep(ctx context.Context, live []int32) error
 
+	Rows(ctx context.Context, partition int32, from, to int64) iter.Seq2[Row, error]
+	// Derived returns nil for a view that folds in place.
+	Derived() Derived
+
 	Positions(ctx context.Context, topic string) ([]Position, error)
+	Holes(ctx context.Context, topic string) ([]Hole, error)
 	Alarm(ctx context.Context, s Stream, reason string) error
 	Alarms(ctx context.Context, topic string) (map[int32]Stopped, error)
 }
@@ -40,13 +52,24 @@ type bound[T any] struct {
 func (b bound[T]) Name() string         { return b.projection.Name() }
 func (b bound[T]) Reach() time.Duration { return b.reach }
 
+func (b bound[T]) Version(ctx context.Context) (int, error) { return b.projection.Version(ctx) }
+
+func (b bound[T]) Derived() Derived {
+	d, _ := b.projection.(Derived)
+	return d
+}
+
+func (b bound[T]) Rows(ctx context.Context, partition int32, from, to int64) iter.Seq2[Row, error] {
+	return b.projection.Rows(ctx, partition, from, to)
+}
+
 func (b bound[T]) HasRows(ctx context.Context, partition int32) (bool, error) {
 	return b.projection.HasRows(ctx, partition)
 }
 
 func (b bound[T]) Apply(ctx context.Context, at Position, to Mark, batch []events.Event) (Position, error) {
 	if p, ok := b.projection.(Preparer); ok {
-		if err := p.Prepare(ctx, batch); err != nil {
+		if err := p.Prepare(ctx, at, batch); err != nil {
 			return at, fmt.Errorf("prepare %s: %w", at.Stream, err)
 		}
 	}
@@ -62,15 +85,26 @@ func (b bound[T]) Apply(ctx context.Context, at Position, to Mark, batch []event
 	return next, nil
 }
 
-func (b bound[T]) Rewind(ctx context.Context, at Position, to int64) (p Position, removed int64, err error) {
-	p, err = b.Store.Rewind(ctx, at, to, func(ctx context.Context, tx T) error {
-		removed, err = b.projection.Undo(ctx, tx, at.Partition, to)
+func (b bound[T]) Rewind(ctx context.Context, at Position, to int64, cause string) (p Position, removed int64, err error) {
+	p, err = b.Store.Rewind(ctx, at, to, cause, func(ctx context.Context, tx T) error {
+		removed, err = b.projection.Undo(ctx, tx, at, to)
 		return err
 	})
 	if err != nil {
 		return at, 0, fmt.Errorf("rewind %s to %d: %w", at.Stream, to, err)
 	}
 	return p, removed, nil
+}
+
+func (b bound[T]) Skip(ctx context.Context, at Position, hole Hole) (Position, error) {
+	p, err := b.Store.Skip(ctx, at, hole, func(ctx context.Context, tx T) error {
+		_, err := b.projection.Undo(ctx, tx, at, hole.From)
+		return err
+	})
+	if err != nil {
+		return at, fmt.Errorf("skip %s from %d to %d: %w", at.Stream, hole.From, hole.To, err)
+	}
+	return p, nil
 }
 
 func (b bound[T]) Keep(ctx context.Context, live []int32) error {
@@ -82,6 +116,10 @@ func (b bound[T]) Keep(ctx context.Context, live []int32) error {
 
 func (b bound[T]) Positions(ctx context.Context, topic string) ([]Position, error) {
 	return b.Store.Positions(ctx, b.Name(), topic)
+}
+
+func (b bound[T]) Holes(ctx context.Context, topic string) ([]Hole, error) {
+	return b.Store.Holes(ctx, Base(b.Name()), topic)
 }
 
 func (b bound[T]) Alarms(ctx context.Context, topic string) (map[int32]Stopped, error) {

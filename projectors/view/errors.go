@@ -15,6 +15,14 @@ var (
 	ErrOtherTopic = errors.New("the position belongs to another topic of this name")
 	// ErrNotBack: a rewind was asked to lead forwards. Nothing was written.
 	ErrNotBack = errors.New("a rewind leads backwards only")
+	// ErrNotForward: a hole was asked for that does not begin at the position. Nothing was written.
+	ErrNotForward = errors.New("a skip begins at the position and leads forwards")
+	// ErrBehind: the version that was to become active lacks what the active one has. Nothing was changed; try again.
+	ErrBehind = errors.New("the new version is behind the active one")
+	// ErrReaders: somebody reads the active version, and to wait for them would make others wait. Try again.
+	ErrReaders = errors.New("somebody reads the view for long")
+	// ErrActive: the version is the one that everybody reads.
+	ErrActive = errors.New("it is the active version")
 	// ErrStoreDown: the store can't be reached, or can't work now (connection, lock, serialization, disk full). It may or
 	// may not have written; the position tells, once it can be read.
 	ErrStoreDown = errors.New("the store is away")
@@ -22,7 +30,7 @@ var (
 
 // Known says whether an error has its place in this vocabulary already, so that a store does not sort it once more.
 func Known(err error) bool {
-	for _, known := range []error{ErrFenced, ErrHeld, ErrPositionGone, ErrOtherTopic, ErrNotBack, ErrStoreDown} {
+	for _, known := range []error{ErrFenced, ErrHeld, ErrPositionGone, ErrOtherTopic, ErrNotBack, ErrNotForward, ErrBehind, ErrReaders, ErrActive, ErrStoreDown} {
 		if errors.Is(err, known) {
 			return true
 		}

@@ -57,27 +57,6 @@ func wrongNext(h *harness) {
 	h.apply(at, log[5:]...)
 }
 
-func held(h *harness) {
-	log := h.log(10)
-	at := h.apply(h.claim(), log[:5]...)
-	want := h.rows()
-	if err := h.SetHold(h.ctx(), at.Stream, true); err != nil {
-		h.Fatal(err)
-	}
-	_, err := h.try(at, log[5:]...)
-	h.mustBe(err, view.ErrHeld)
-	stored, err := h.View.Claim(h.ctx(), at.Stream)
-	h.mustBe(err, view.ErrHeld)
-	if !stored.Hold || stored.Target != view.NoTarget || stored.Next != 5 {
-		h.Fatalf("a held claim returned %+v", stored)
-	}
-	h.sameRows(h.rows(), want, "held")
-	if err := h.SetHold(h.ctx(), at.Stream, false); err != nil {
-		h.Fatal(err)
-	}
-	h.apply(h.claim(), log[5:]...)
-}
-
 // Interleaving 9, the store's part.
 func gone(h *harness) {
 	log := h.log(10)
@@ -112,7 +91,7 @@ func otherTopic(h *harness) {
 
 func createdOnce(h *harness) {
 	h.apply(h.claim(), h.log(5)...)
-	if err := h.View.Create(h.ctx(), h.stream, view.Mark{Next: 0, Epoch: -1}); err != nil {
+	if err := h.View.Create(h.ctx(), view.Position{Stream: h.stream, Mark: view.Mark{Next: 0, Epoch: -1}}); err != nil {
 		h.Fatal(err)
 	}
 	if at := h.claim(); at.Next != 5 {
@@ -221,7 +200,7 @@ func rewind(h *harness) {
 	if h.InPlace {
 		to = 0 // what was known at 25 is overwritten; only a fold from further back than all windows is exact
 	}
-	moved, _, err := h.View.Rewind(h.ctx(), at, to)
+	moved, _, err := h.View.Rewind(h.ctx(), at, to, "test")
 	if err != nil || moved.Next != to || moved.Generation <= at.Generation || moved.Hold {
 		h.Fatalf("rewound to %+v, %v", moved, err)
 	}
@@ -236,11 +215,11 @@ func rewind(h *harness) {
 
 func rewindForwards(h *harness) {
 	at := h.apply(h.claim(), h.log(5)...)
-	_, _, err := h.View.Rewind(h.ctx(), at, 6)
+	_, _, err := h.View.Rewind(h.ctx(), at, 6, "test")
 	h.mustBe(err, view.ErrNotBack)
 	old := at
 	old.Generation--
-	_, _, err = h.View.Rewind(h.ctx(), old, 0)
+	_, _, err = h.View.Rewind(h.ctx(), old, 0, "test")
 	h.mustBe(err, view.ErrFenced)
 	if again := h.claim(); again.Next != 5 {
 		h.Fatalf("the position moved to %d", again.Next)

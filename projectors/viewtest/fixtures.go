@@ -25,20 +25,36 @@ import (
 func Leads(t *testing.T) Subject {
 	t.Helper()
 	url, pool := Database(t)
-	if err := leads.Migrate(t.Context(), url); err != nil {
+	if err := leads.Migrate(t.Context(), url, 1); err != nil {
 		t.Fatal(err)
 	}
-	return onPostgres(pool, leads.New(pool, pool))
+	subject := onPostgres(pool, leads.New(pool, pool))
+	subject.Draft = func(t *testing.T, version int) view.View {
+		t.Helper()
+		if err := leads.Migrate(t.Context(), url, version); err != nil {
+			t.Fatal(err)
+		}
+		return view.Bind(pgstore.New(pool), leads.NewDraft(pool, pool, version), 0)
+	}
+	return subject
 }
 
 // AuditOnPostgres is the audit log as JSONB, in a PostgreSQL database of its own.
 func AuditOnPostgres(t *testing.T) Subject {
 	t.Helper()
 	url, pool := Database(t)
-	if err := audit.MigratePostgres(t.Context(), url); err != nil {
+	if err := audit.MigratePostgres(t.Context(), url, 1); err != nil {
 		t.Fatal(err)
 	}
-	return onPostgres(pool, audit.NewPostgres(pool))
+	subject := onPostgres(pool, audit.NewPostgres(pool))
+	subject.Draft = func(t *testing.T, version int) view.View {
+		t.Helper()
+		if err := audit.MigratePostgres(t.Context(), url, version); err != nil {
+			t.Fatal(err)
+		}
+		return view.Bind(pgstore.New(pool), audit.NewPostgresDraft(pool, version), 0)
+	}
+	return subject
 }
 
 // AuditOnMongo is the audit log in a database of its own in what MONGODB_URI names; without it the test is skipped.
@@ -52,10 +68,12 @@ func AuditOnMongo(t *testing.T) Subject {
 	positions := db.Collection("positions")
 	return Subject{
 		View: view.Bind(mongostore.New(db), projection, 0),
-		Rows: projection.Rows,
-		SetHold: func(ctx context.Context, s view.Stream, hold bool) error {
-			_, err := positions.UpdateOne(ctx, bson.M{"_id": s.String()}, bson.M{"$set": bson.M{"hold": hold}})
-			return err
+		Draft: func(t *testing.T, version int) view.View {
+			t.Helper()
+			if err := audit.MigrateMongoDraft(t.Context(), db, version); err != nil {
+				t.Fatal(err)
+			}
+			return view.Bind(mongostore.New(db), audit.NewMongoDraft(db, version), 0)
 		},
 		RemovePosition: func(ctx context.Context, s view.Stream) error {
 			_, err := positions.DeleteOne(ctx, bson.M{"_id": s.String()})
@@ -71,18 +89,14 @@ func Dedup(client *redis.Client) Subject {
 		return fmt.Sprintf("leadlog:position:%s:%s:%d", s.Projection, s.Topic, s.Partition)
 	}
 	return Subject{
-		View: view.Bind(redisstore.New(client), projection, dedup.Reach),
-		Rows: projection.Rows,
-		SetHold: func(ctx context.Context, s view.Stream, hold bool) error {
-			return client.HSet(ctx, key(s), "hold", hold).Err()
-		},
+		View:           view.Bind(redisstore.New(client), projection, dedup.Reach),
 		RemovePosition: func(ctx context.Context, s view.Stream) error { return client.Del(ctx, key(s)).Err() },
 		InPlace:        true,
 	}
 }
 
 // Database returns the URL of a PostgreSQL database with the shared tables, and a pool on it.
-func Database(t *testing.T) (string, *pgxpool.Pool) {
+func Database(t testing.TB) (string, *pgxpool.Pool) {
 	t.Helper()
 	url := pgtest.New(t)
 	if err := pgstore.Migrate(t.Context(), url); err != nil {
@@ -97,19 +111,12 @@ func Database(t *testing.T) (string, *pgxpool.Pool) {
 }
 
 func onPostgres(pool *pgxpool.Pool, projection view.Projection[pgx.Tx]) Subject {
-	exec := func(ctx context.Context, sql string, s view.Stream, args ...any) error {
-		_, err := pool.Exec(ctx, sql+` where projection = $1 and topic = $2 and partition = $3`,
-			append([]any{s.Projection, s.Topic, s.Partition}, args...)...)
-		return err
-	}
 	return Subject{
 		View: view.Bind(pgstore.New(pool), projection, 0),
-		Rows: projection.Rows,
-		SetHold: func(ctx context.Context, s view.Stream, hold bool) error {
-			return exec(ctx, `update leadlog.position set hold = $4`, s, hold)
-		},
 		RemovePosition: func(ctx context.Context, s view.Stream) error {
-			return exec(ctx, `delete from leadlog.position`, s)
+			_, err := pool.Exec(ctx, `delete from leadlog.position where projection = $1 and topic = $2 and partition = $3`,
+				s.Projection, s.Topic, s.Partition)
+			return err
 		},
 	}
 }

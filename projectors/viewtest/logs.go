@@ -74,7 +74,7 @@ func without(rows []view.Row, ids ...uuid.UUID) []view.Row {
 // mustRewind rewinds a position that must be taken.
 func (h *harness) mustRewind(at view.Position, to int64) view.Position {
 	h.Helper()
-	moved, _, err := h.View.Rewind(h.ctx(), at, to)
+	moved, _, err := h.View.Rewind(h.ctx(), at, to, "test")
 	if err != nil {
 		h.Fatalf("rewind to %d: %v", to, err)
 	}
@@ -170,8 +170,9 @@ func (h *harness) checkOpeners(log []events.Event, rows []view.Row) {
 			h.Fatalf("%d documents, want %d", len(rows), len(log))
 		}
 		for _, r := range rows {
-			if isDuplicate := strings.Contains(r.Text, `"duplicate":true`) || strings.Contains(r.Text, `"duplicate": true`); isDuplicate == openers[r.RecordID] {
-				h.Fatalf("%s: opener is %v, and the document says %s", r.RecordID, openers[r.RecordID], r.Text)
+			said := fmt.Sprintf("\nduplicate=%v\n", !openers[r.RecordID])
+			if r.Opener != openers[r.RecordID] || !strings.Contains(r.Text, said) {
+				h.Fatalf("%s: opener is %v, and the row %v with the document %s", r.RecordID, openers[r.RecordID], r.Opener, r.Text)
 			}
 		}
 	case "dedup":
@@ -208,6 +209,22 @@ func clockBackwards(h *harness) {
 }
 
 func extremes(h *harness) {
+	log := h.extremes()
+	for _, e := range log {
+		encoded := e
+		encoded.Source, encoded.Claimed = "test", h.base()
+		if _, err := events.Encode(&encoded); err != nil {
+			h.Fatalf("not an event at all: %v", err)
+		}
+	}
+	h.apply(h.claim(), log...)
+	if got := h.rows(); !h.InPlace && len(got) != len(log) {
+		h.Fatalf("%d rows, want %d", len(got), len(log))
+	}
+}
+
+// extremes returns the longest event, the barest, and those of the first and the last time.
+func (h *harness) extremes() []events.Event {
 	long := strings.Repeat("𝕏", events.MaxURL)
 	utm := strings.Repeat("\u2028", events.MaxUTM)
 	full := h.event(0, "+989121234567", h.base())
@@ -220,16 +237,5 @@ func extremes(h *harness) {
 	bare := h.event(1, "+29022158", time.UnixMilli(0).UTC())
 	bare.UserAgent, bare.Path, bare.PhoneRegion = "", "", "SH"
 	future := h.event(2, "0123456789", time.Date(9998, 12, 31, 23, 59, 59, 999e6, time.UTC))
-	log := []events.Event{full, bare, future}
-	for _, e := range log {
-		encoded := e
-		encoded.Source, encoded.Claimed = "test", h.base()
-		if _, err := events.Encode(&encoded); err != nil {
-			h.Fatalf("not an event at all: %v", err)
-		}
-	}
-	h.apply(h.claim(), log...)
-	if got := h.rows(); !h.InPlace && len(got) != len(log) {
-		h.Fatalf("%d rows, want %d", len(got), len(log))
-	}
+	return []events.Event{full, bare, future}
 }

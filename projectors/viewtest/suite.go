@@ -5,7 +5,7 @@ package viewtest
 import (
 	"context"
 	"errors"
-	"iter"
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,9 +18,8 @@ import (
 // Subject is a fresh, empty view in a store of its own.
 type Subject struct {
 	View view.View
-	Rows func(ctx context.Context, partition int32) iter.Seq2[view.Row, error]
-	// SetHold sets or ends a pause, as an operator would.
-	SetHold func(ctx context.Context, s view.Stream, hold bool) error
+	// Draft makes the tables of another version, and the view of it that nobody reads yet; nil for a view that has none.
+	Draft func(t *testing.T, version int) view.View
 	// RemovePosition makes the position go, as a table that was lost would.
 	RemovePosition func(ctx context.Context, s view.Stream) error
 	// InPlace is set for a view that a rewind leaves as it is, to be folded again in place (dedup).
@@ -33,7 +32,18 @@ func Run(t *testing.T, open func(*testing.T) Subject) {
 		"a batch is applied once":                            appliedOnce,
 		"a zombie is fenced and has written nothing":         zombie,
 		"a wrong next offset is fenced":                      wrongNext,
-		"a hold stops claim and apply":                       held,
+		"a pause stops claim and apply until it ends":        held,
+		"a rewind of a paused partition leaves it paused":    rewindPaused,
+		"what moved a position by hand stays written on it":  causeKept,
+		"the pace is kept":                                   paceKept,
+		"a skip is a hole that everybody knows":              skip,
+		"a skip begins at the position":                      skipElsewhere,
+		"a hole never shrinks":                               skipAgain,
+		"a topic made anew is adopted":                       adopt,
+		"what the log says is what the view holds":           derived,
+		"openers are those of the fold":                      openersOfFold,
+		"rows and counts keep to their bounds":               bounds,
+		"a draft and the live view do not touch each other":  drafts,
 		"a position that is gone is told, and not made up":   gone,
 		"a topic made anew is told":                          otherTopic,
 		"the first position is stored once":                  createdOnce,
@@ -63,7 +73,8 @@ func Run(t *testing.T, open func(*testing.T) Subject) {
 type harness struct {
 	*testing.T
 	Subject
-	stream view.Stream
+	stream  view.Stream
+	version int // of a draft
 }
 
 const topicID = "0191d5a0-0000-7000-8000-000000000001"
@@ -80,7 +91,7 @@ func (h *harness) claim() view.Position {
 	h.stream.Projection = h.View.Name()
 	at, err := h.View.Claim(h.ctx(), h.stream)
 	if errors.Is(err, view.ErrPositionGone) {
-		if err := h.View.Create(h.ctx(), h.stream, view.Mark{Next: 0, Epoch: -1}); err != nil {
+		if err := h.View.Create(h.ctx(), view.Position{Stream: h.stream, Mark: view.Mark{Next: 0, Epoch: -1}, Version: h.version}); err != nil {
 			h.Fatalf("create: %v", err)
 		}
 		at, err = h.View.Claim(h.ctx(), h.stream)
@@ -119,7 +130,7 @@ func after(at view.Position, batch []events.Event) int64 {
 func (h *harness) rows() []view.Row {
 	h.Helper()
 	var rows []view.Row
-	for row, err := range h.Rows(h.ctx(), h.stream.Partition) {
+	for row, err := range h.View.Rows(h.ctx(), h.stream.Partition, 0, math.MaxInt64) {
 		if err != nil {
 			h.Fatalf("rows: %v", err)
 		}

@@ -2,7 +2,8 @@
 -- KEYS: the position. ARGV: the id of the live topic.
 -- Returns a word, and the position as it is now.
 local function position()
-  return redis.call('HMGET', KEYS[1], 'topic_id', 'generation', 'next_offset', 'leader_epoch', 'hold', 'target')
+  return redis.call('HMGET', KEYS[1], 'topic_id', 'generation', 'next_offset', 'leader_epoch', 'hold', 'target',
+    'pace', 'cause')
 end
 
 local at = position()

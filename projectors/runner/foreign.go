@@ -1,0 +1,106 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"leadlog/projectors/view"
+)
+
+// foreignCause begins the cause of a position that a commit made with a Kafka tool has moved; the committed offset and the
+// generation that it met follow.
+const foreignCause = "kafka tool "
+
+// Reset is an offset that a person committed into the group with a Kafka tool, and what became of it.
+type Reset struct {
+	ID      uuid.UUID // the same however often it is told
+	Stream  view.Stream
+	From    int64 // the position that it met
+	To      int64 // the committed offset
+	Removed int64 // rows that went; -1 when a process died before it could tell
+	Refused string
+}
+
+// honour looks at what is committed in the group. A commit with our marker, or none at all, means nothing. It returns why a
+// commit was refused, if one was.
+func (w *worker) honour(ctx context.Context, at view.Position, start int64) (view.Position, string, error) {
+	offset, foreign, err := w.mirror.foreign(ctx, w.stream.Partition)
+	if err != nil {
+		return at, "", fmt.Errorf("%w: %w", view.ErrStoreDown, err)
+	}
+	if !foreign {
+		return at, "", nil
+	}
+	answer, refused := "same", ""
+	switch {
+	case offset < start || offset > at.Next:
+		answer, refused = "refused", w.refuse(offset, at, start)
+		w.tell(ctx, Reset{ID: w.resetID(offset, at.Generation), Stream: w.stream, From: at.Next, To: offset, Refused: refused})
+	case offset < at.Next:
+		answer = "rewound"
+		if at, err = w.obey(ctx, offset, at); err != nil {
+			return at, "", err
+		}
+	case strings.HasPrefix(at.Cause, foreignCause): // a process died between the rewind and its entry in the ledger
+		w.tell(ctx, Reset{ID: w.idOf(at.Cause), Stream: w.stream, From: -1, To: offset, Removed: -1})
+	}
+	w.metrics.foreign.WithLabelValues(w.stream.Projection, answer).Inc()
+	// Mirrored before anything is consumed: a crash in between must not rewind once more.
+	if err := w.mirror.commit(ctx, map[int32]view.Mark{w.stream.Partition: at.Mark}); err != nil {
+		return at, "", fmt.Errorf("%w: %w", view.ErrStoreDown, err)
+	}
+	return at, refused, nil
+}
+
+// obey rewinds as the commit asks for, through the code that `ops rewind` goes through.
+func (w *worker) obey(ctx context.Context, offset int64, at view.Position) (view.Position, error) {
+	cause := causeOf(offset, at.Generation)
+	moved, removed, err := w.cfg.View.Rewind(ctx, at, offset, cause)
+	if err != nil {
+		return at, err
+	}
+	w.log.Warn("rewound, as an offset committed with a Kafka tool asked for",
+		"stream", w.stream.String(), "from", at.Next, "to", offset, "rows_removed", removed)
+	w.tell(ctx, Reset{ID: w.idOf(cause), Stream: w.stream, From: at.Next, To: offset, Removed: removed})
+	return moved, nil
+}
+
+// refuse says why the store's position stands, and which command was meant.
+func (w *worker) refuse(offset int64, at view.Position, start int64) string {
+	topic := fmt.Sprintf("--topic %s:%d", w.stream.Topic, w.stream.Partition)
+	meant := fmt.Sprintf("nothing is ever skipped by a commit; to pass over records for good: ops skip %s %s --to-offset %d",
+		w.stream.Projection, topic, offset)
+	if offset < start {
+		meant = fmt.Sprintf("the log starts at %d; to apply all of it again: ops rewind %s %s --to-earliest", start, w.stream.Projection, topic)
+	}
+	why := fmt.Sprintf(view.Notice+"offset %d was committed with a Kafka tool, and the position is %d: %s", offset, at.Next, meant)
+	w.log.Error("an offset was committed with a Kafka tool, and is refused: the store's position stands",
+		"stream", w.stream.String(), "committed", offset, "position", at.Next, "log_start", start, "hint", meant)
+	return why
+}
+
+// tell has the reset written down. What can't be written now is in the log: a ledger that is away must not stop a view.
+func (w *worker) tell(ctx context.Context, r Reset) {
+	if w.cfg.Note == nil {
+		return
+	}
+	if err := w.cfg.Note(ctx, r); err != nil {
+		w.log.Error("a reset with a Kafka tool is not in the ledger", "stream", w.stream.String(), "to", r.To, "error", err)
+	}
+}
+
+func causeOf(offset, generation int64) string {
+	return fmt.Sprintf("%s%d at generation %d", foreignCause, offset, generation)
+}
+
+func (w *worker) resetID(offset, generation int64) uuid.UUID {
+	return w.idOf(causeOf(offset, generation))
+}
+
+// idOf names a reset by its stream and cause, so that it stands in the ledger once.
+func (w *worker) idOf(cause string) uuid.UUID {
+	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(w.stream.String()+" "+w.stream.TopicID.String()+" "+cause))
+}
