@@ -76,7 +76,7 @@ func (f field) check() error {
 		return poison("%s is not UTF-8", f.name)
 	case strings.ContainsRune(*f.text, 0):
 		return poison("%s holds U+0000", f.name)
-	case utf8.RuneCountInString(*f.text) > f.max:
+	case len(*f.text) > f.max && utf8.RuneCountInString(*f.text) > f.max:
 		return poison("%s is longer than %d characters", f.name, f.max)
 	}
 	return nil
@@ -86,13 +86,24 @@ func isRegion(s string) bool {
 	return len(s) == 2 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'A' && s[1] <= 'Z'
 }
 
-// decodeValue reads the JSON of a value, strictly: this tokenizer refuses equal names, bad UTF-8 and lone surrogates, and
-// the loops below match names by case and take no null for a text. encoding/json (v1) does none of that. Members that are
-// not known are passed over: they are what the next optional field of v1 looks like to this version.
+// decodeValue reads the JSON of a value, and checks what it says.
 func decodeValue(s *Submission, value []byte) error {
 	if len(value) > MaxValueBytes {
 		return poison("a value of %d bytes, more than %d", len(value), MaxValueBytes)
 	}
+	if !scanValue(s, string(value)) {
+		*s = Submission{}
+		if err := tokenizeValue(s, value); err != nil {
+			return err
+		}
+	}
+	return s.check()
+}
+
+// tokenizeValue reads any JSON, strictly: this tokenizer refuses equal names, bad UTF-8 and lone surrogates, and the loops
+// below match names by case and take no null for a text. encoding/json (v1) does none of that. Members that are not known
+// are passed over: they are what the next optional field of v1 looks like to this version.
+func tokenizeValue(s *Submission, value []byte) error {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(value)) // a Buffer is read in place
 	fields := s.fields()
 	missing := 4 // members that are required; the tokenizer lets none through twice
@@ -115,7 +126,7 @@ func decodeValue(s *Submission, value []byte) error {
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return poison("the value has bytes after its JSON")
 	}
-	return s.check()
+	return nil
 }
 
 func decodeCampaign(dec *jsontext.Decoder, c *Campaign) error {

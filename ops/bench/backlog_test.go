@@ -165,6 +165,12 @@ func BenchmarkBacklog(b *testing.B) {
 // drain runs a projection until it has caught up, and returns its events a second and what the process took.
 func (log *backlog) drain(b *testing.B, projection string, urls catalog.URLs) float64 {
 	b.Helper()
+	return log.drainAnd(b, projection, urls, func(view.View, map[int32]int64) {})
+}
+
+// drainAnd does something with the view once it has caught up, while the projection goes on.
+func (log *backlog) drainAnd(b *testing.B, projection string, urls catalog.URLs, do func(v view.View, ends map[int32]int64)) float64 {
+	b.Helper()
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	stores := &catalog.Stores{URLs: urls, Application: "leadlog-bench", Connections: 16}
@@ -198,6 +204,7 @@ func (log *backlog) drain(b *testing.B, projection string, urls catalog.URLs) fl
 	group.Go(func() error { return run.Run(ctx) })
 	peak := awaitEnds(b, v, log.topic, ends)
 	took := time.Since(started)
+	do(v, ends)
 	cancel()
 	if err := group.Wait(); err != nil {
 		b.Fatal(err)

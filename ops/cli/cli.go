@@ -6,6 +6,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,14 +38,23 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 differences found or unhealthy.`
 
 // verbs is the command line.
 type verbs struct {
-	Up     upVerb     `cmd:"" help:"Run everything in this process: edge, projectors and stores. Nothing to install."`
-	Init   initVerb   `cmd:"" help:"Make the topics and tables, or bring them up to date."`
-	Status statusVerb `cmd:"" help:"How everything is, on one screen, and what helps."`
-	Lag    lagVerb    `cmd:"" help:"How far each view is in each partition."`
-	DLQ    dlqVerbs   `cmd:"" name:"dlq" help:"Dead letters: records that could not be applied."`
-	Trace  traceVerb  `cmd:"" help:"What became of a submission: where it is in the log, and in each view."`
-	Topic  topicVerbs `cmd:"" help:"The topics."`
-	Site   siteVerbs  `cmd:"" help:"What the page says and shows."`
+	Up      upVerb      `cmd:"" help:"Run everything in this process: edge, projectors and stores. Nothing to install."`
+	Init    initVerb    `cmd:"" help:"Make the topics and tables, or bring them up to date."`
+	Status  statusVerb  `cmd:"" help:"How everything is, on one screen, and what helps."`
+	Lag     lagVerb     `cmd:"" help:"How far each view is in each partition."`
+	Pause   pauseVerb   `cmd:"" help:"Stop a view, or some of its partitions, from being applied."`
+	Resume  resumeVerb  `cmd:"" help:"Take a pause back."`
+	Rewind  rewindVerb  `cmd:"" help:"Take a view back to an earlier place in the log, while everything runs."`
+	Rebuild rebuildVerb `cmd:"" help:"Build a view again from the log beside the live one, and swap it in."`
+	Drop    dropVerb    `cmd:"" help:"Remove a version of a view that nobody reads."`
+	DLQ     dlqVerbs    `cmd:"" name:"dlq" help:"Dead letters: records that could not be applied."`
+	Verify  verifyVerb  `cmd:"" help:"Compare views with the log, row by row."`
+	Trace   traceVerb   `cmd:"" help:"What became of a submission: where it is in the log, and in each view."`
+	Skip    skipVerb    `cmd:"" help:"Have a view pass over records for good."`
+	Adopt   adoptVerb   `cmd:"" help:"Accept the topic of a restored cluster."`
+	Ledger  ledgerVerb  `cmd:"" help:"Who changed what, when and why."`
+	Topic   topicVerbs  `cmd:"" help:"The topics."`
+	Site    siteVerbs   `cmd:"" help:"What the page says and shows."`
 }
 
 // process is what a program has of its surroundings.
@@ -59,6 +69,18 @@ func (p *process) say(format string, args ...any) { fmt.Fprintf(p.stdout, format
 
 // note tells people something that is not part of the answer.
 func (p *process) note(format string, args ...any) { fmt.Fprintf(p.stderr, format+"\n", args...) }
+
+// who is whoever runs this, as the ledger names them: by the account they logged in with, where sudo tells it.
+func (p *process) who() string {
+	name := cmp.Or(p.getenv("SUDO_USER"), p.getenv("USER"), p.getenv("LOGNAME"))
+	if name == "" {
+		name = "uid " + strconv.Itoa(os.Getuid())
+	}
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	return name
+}
 
 // Main runs the command line that this process was started with, and returns its exit code.
 func Main() int {
@@ -104,6 +126,7 @@ func (a *asking) with(ctx context.Context, p *process, do func(context.Context, 
 	ctx, cancel := context.WithTimeoutCause(ctx, a.Timeout, fmt.Errorf("no answer within --timeout=%s", a.Timeout))
 	defer cancel()
 	telemetry.RouteRedisLog(slog.New(slog.DiscardHandler)) // what a driver has to say comes back as an error
+	cfg.Who = p.who()
 	system, err := control.Open(cfg.Config)
 	if err != nil {
 		return err

@@ -30,14 +30,16 @@ import (
 //	topic NAME PARTITIONS [SETTING=VALUE...] make a topic on the broker of `kafka`
 //	sql FILE                                 change something in $DATABASE_URL
 //	exits CODE COMMAND...                    run a command that must end with this exit code
+//
+// and those of logCmds.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+		Cmds: logCmds(map[string]func(*testscript.TestScript, bool, []string){
 			"stack": stackCmd, "kafka": kafkaCmd, "silence": silenceCmd, "database": databaseCmd, "post": postCmd,
 			"produce": produceCmd, "topic": topicCmd, "sql": sqlCmd, "exits": exitsCmd,
-		},
+		}),
 		RequireUniqueNames: true,
 	})
 }

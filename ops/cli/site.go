@@ -207,7 +207,11 @@ func (v *sitePutVerb) Run(ctx context.Context, p *process) error {
 		if v.DryRun || draft.Diff == "" {
 			return v.left(p, draft)
 		}
-		done, err := site.Put(ctx, draft)
+		var done control.SitePut
+		err = v.record(ctx, p, "site put", func(ctx context.Context) (detail map[string]any, err error) {
+			done, err = site.Put(ctx, draft)
+			return map[string]any{"bucket": site.Bucket(), "etag": done.ETag, "version": done.Version}, err
+		})
 		if err != nil {
 			return err
 		}

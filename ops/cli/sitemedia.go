@@ -70,7 +70,11 @@ func (v *mediaPutVerb) put(ctx context.Context, p *process, site *control.Site, 
 		return flags.UsageError{Err: err}
 	}
 	defer file.Close() //nolint:errcheck // it was only read from
-	done, err := site.PutMedia(ctx, f, file, p.uploading(printable(filepath.Base(path)), f.Size))
+	var done control.MediaPut
+	err = v.record(ctx, p, "site media put", func(ctx context.Context) (detail map[string]any, err error) {
+		done, err = site.PutMedia(ctx, f, file, p.uploading(printable(filepath.Base(path)), f.Size))
+		return map[string]any{"bucket": site.Bucket(), "key": f.Key, "sent": done.Sent}, err
+	})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"leadlog/events/broker"
 	"leadlog/ops/control"
+	"leadlog/projectors/view"
 )
 
 type statusVerb struct {
@@ -77,13 +78,14 @@ func heldPartitions(view control.ViewStatus) any {
 // reasonSheet says why: of each stopped partition, of each store and of a log that do not answer.
 func reasonSheet(status control.Status) sheet {
 	s := sheet{kind: "reason", columns: []string{"of", "partition", "since", "why"}}
-	for _, view := range status.Views {
-		if view.Err != nil {
-			s.add(view.View, nil, nil, reason(view.Err))
+	for _, v := range status.Views {
+		if v.Err != nil {
+			s.add(v.View, nil, nil, reason(v.Err))
 		}
-		for _, partition := range slices.Sorted(maps.Keys(view.Stopped)) {
-			stopped := view.Stopped[partition]
-			s.add(view.View, partition, stopped.Since, stopped.Reason)
+		for _, alarms := range []map[int32]view.Stopped{v.Stopped, v.Notices} {
+			for _, partition := range slices.Sorted(maps.Keys(alarms)) {
+				s.add(v.View, partition, alarms[partition].Since, alarms[partition].Reason)
+			}
 		}
 	}
 	if status.KafkaErr != nil {

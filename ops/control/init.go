@@ -10,6 +10,7 @@ import (
 	"leadlog/events"
 	"leadlog/events/broker"
 	"leadlog/projectors/catalog"
+	"leadlog/projectors/pgstore"
 )
 
 // Outcome says what Init found of a thing that must be there.
@@ -33,11 +34,32 @@ type Made struct {
 // fine. A topic whose deletion is still going on is waited for. An existing topic is left as it is: the reports say whether
 // it keeps the contract.
 //
-// done is called after each thing; it may be nil.
+// done is called after each thing; it may be nil. With a database, the ledger has what was made.
 func (s *System) Init(ctx context.Context, done func(Made)) ([]broker.Report, error) {
-	if done == nil {
-		done = func(Made) {}
+	made := make(map[string]any)
+	reports, failed := s.initialize(ctx, func(m Made) {
+		made[m.What] = m.Outcome
+		if done != nil {
+			done(m)
+		}
+	})
+	return reports, s.recordInit(ctx, made, failed)
+}
+
+// recordInit writes down what was made. That comes last, since Init makes the ledger too: where it could not even do that, the
+// failure has nowhere to stand.
+func (s *System) recordInit(ctx context.Context, made map[string]any, failed error) error {
+	pool, err := s.database(ctx)
+	if err == nil {
+		err = s.close(ctx, pgstore.NewLedger(pool), s.entry(Change{Verb: "init"}), made, failed)
 	}
+	if failed != nil || errors.Is(err, ErrNeedDatabase) {
+		return failed
+	}
+	return err
+}
+
+func (s *System) initialize(ctx context.Context, done func(Made)) ([]broker.Report, error) {
 	var reports []broker.Report
 	if s.client != nil {
 		if err := s.createTopics(ctx, done); err != nil {

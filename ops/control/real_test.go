@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"leadlog/events/broker"
 	"leadlog/ops/control"
@@ -13,13 +14,8 @@ import (
 )
 
 func TestTraceWithTheAuditLogInMongoDB(t *testing.T) {
-	db := mongotest.New(t)
-	uri, err := url.Parse(os.Getenv("MONGODB_URI"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	uri.Path = "/" + db.Name()
-	w := made(t, uri.String())
+	uri, _ := mongoOf(t)
+	w := made(t, uri)
 	w.project()
 	erased := w.lead("09121111111")
 	w.erase(erased)
@@ -34,6 +30,19 @@ func TestTraceWithTheAuditLogInMongoDB(t *testing.T) {
 		"leads": control.HasDuplicate, "audit": control.HasFound, "dedup": control.HasDuplicate,
 	})
 	w.expect(w.only(string(erased.Key)), all(control.HasErased))
+}
+
+// mongoOf returns a database of the test's own in what MONGODB_URI names, and the URI that names it; without it the test is
+// skipped.
+func mongoOf(t *testing.T) (uri string, db *mongo.Database) {
+	t.Helper()
+	db = mongotest.New(t)
+	u, err := url.Parse(os.Getenv("MONGODB_URI"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + db.Name()
+	return u.String(), db
 }
 
 // TestRealBrokers only looks: the topics have fixed names, and others may be using them.

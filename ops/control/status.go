@@ -10,6 +10,7 @@ import (
 
 	"leadlog/events"
 	"leadlog/events/broker"
+	"leadlog/projectors/pgstore"
 	"leadlog/projectors/runner"
 	"leadlog/projectors/view"
 )
@@ -69,7 +70,8 @@ type ViewStatus struct {
 	Parked     int64         // open dead letters; Unknown when the log can't be asked
 	Held       []view.Position
 	Stopped    map[int32]view.Stopped
-	Next       string // what helps
+	Notices    map[int32]view.Stopped // what was refused, by partition; it stops nothing
+	Next       string                 // what helps
 }
 
 // Healthy says whether nobody has to look at this view. One that is behind is well as long as somebody works on it.
@@ -89,8 +91,15 @@ func (s *System) Status(ctx context.Context) Status {
 	var group errgroup.Group
 	var views []progress
 	var log logFacts
+	var unfinished map[string]pgstore.Entry
 	group.Go(func() error {
 		views = s.progresses(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		defer cancel()
+		unfinished = s.unfinished(ctx)
 		return nil
 	})
 	group.Go(func() error {
@@ -104,7 +113,7 @@ func (s *System) Status(ctx context.Context) Status {
 	status.Views = make([]ViewStatus, len(views))
 	for i, p := range views {
 		group.Go(func() error {
-			status.Views[i] = s.viewStatus(ctx, p, log)
+			status.Views[i] = s.viewStatus(ctx, p, log, unfinished)
 			return nil
 		})
 	}

@@ -34,6 +34,8 @@ type Config struct {
 	URLs catalog.URLs
 	// Dev waives the rules of the topics' contract that one broker can't keep.
 	Dev bool
+	// Who does it, such as maria@db1: it stands in the ledger beside every change.
+	Who string
 	// Log gets what the Kafka client has to say; nil means silence.
 	Log *slog.Logger
 }

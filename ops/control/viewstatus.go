@@ -2,15 +2,23 @@ package control
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
+	"leadlog/events"
+	"leadlog/projectors/pgstore"
 	"leadlog/projectors/view"
 )
 
 // viewStatus judges one view by what its store and the log say.
-func (s *System) viewStatus(ctx context.Context, p progress, log logFacts) ViewStatus {
+func (s *System) viewStatus(ctx context.Context, p progress, log logFacts, unfinished map[string]pgstore.Entry) ViewStatus {
 	v := ViewStatus{
-		View: p.entry.Name, Needs: p.entry.Needs, Err: p.err, Stopped: p.alarms,
+		View: p.entry.Name, Needs: p.entry.Needs, Err: p.err,
 		Lag: Unknown, TimeLag: time.Duration(Unknown), Generation: [2]int64{Unknown, Unknown}, Members: int(Unknown), Parked: Unknown,
 	}
 	if log.members != nil {
@@ -23,9 +31,22 @@ func (s *System) viewStatus(ctx context.Context, p progress, log logFacts) ViewS
 		v.count(p, log.topic)
 		v.age(ctx, s, p, log.topic)
 	}
+	v.sort(p.alarms)
 	v.State = v.judge(p)
-	v.Next = v.next()
+	v.Next = v.next(unfinished[v.View])
 	return v
+}
+
+// sort tells alarms of partitions that are stopped from notices.
+func (v *ViewStatus) sort(alarms map[int32]view.Stopped) {
+	v.Stopped, v.Notices = make(map[int32]view.Stopped), make(map[int32]view.Stopped)
+	for partition, alarm := range alarms {
+		if strings.HasPrefix(alarm.Reason, view.Notice) {
+			v.Notices[partition] = alarm
+		} else {
+			v.Stopped[partition] = alarm
+		}
+	}
 }
 
 // count adds up what the positions say.
@@ -86,18 +107,20 @@ func (v *ViewStatus) judge(p progress) State {
 	return OK
 }
 
-// next says what helps, by commands where there is one.
-func (v *ViewStatus) next() string {
+// next says what helps, by commands where there is one. unfinished is a change of the view that was begun and not ended.
+func (v *ViewStatus) next(unfinished pgstore.Entry) string {
 	switch v.State {
 	case Unreachable:
 		return "is the store up, and is " + v.Needs + " right? A new store needs `ops init`"
 	case Stopped:
-		return "see WHY below; the partition goes on when its cause is gone and the projectors are started again"
+		return v.whyStopped()
 	case Paused:
 		return v.whyHeld()
 	case OK, Behind, NoPosition:
 	}
 	switch {
+	case unfinished.Plan != nil:
+		return fmt.Sprintf("it is under way, or was interrupted; this finishes it: ops %s --execute --plan %s --reason TEXT", unfinished.Verb, unfinished.Plan)
 	case v.Members == 0:
 		return "nobody fills it: start `projectors " + v.View + "`"
 	case v.Parked > 0:
@@ -108,11 +131,50 @@ func (v *ViewStatus) next() string {
 	return ""
 }
 
-func (v *ViewStatus) whyHeld() string {
-	for _, at := range v.Held {
-		if at.Target != view.NoTarget {
-			return "a rewind is under way: the projectors finish it"
+// whyStopped returns the command that the worker left with its alarm: that of the first partition.
+func (v *ViewStatus) whyStopped() string {
+	for _, partition := range slices.Sorted(maps.Keys(v.Stopped)) {
+		if _, command := view.Advice(v.Stopped[partition].Reason); command != "" {
+			return command
 		}
 	}
-	return "nothing is applied until the hold on its position is taken back"
+	return "see WHY below; the partition goes on when its cause is gone and the projectors are started again"
 }
+
+func (v *ViewStatus) whyHeld() string {
+	paused := make([]string, 0, len(v.Held))
+	for _, at := range v.Held {
+		switch {
+		case at.Target == view.SwapTarget:
+			return fmt.Sprintf("ops rebuild --execute --plan %s --reason TEXT", at.Cause)
+		case at.Target >= 0:
+			if _, err := uuid.Parse(at.Cause); err == nil {
+				return fmt.Sprintf("the projectors finish it, and so does: ops rewind --execute --plan %s --reason TEXT", at.Cause)
+			}
+			return "a rewind is under way: the projectors finish it"
+		}
+		paused = append(paused, fmt.Sprint(at.Partition))
+	}
+	if len(paused) == events.Partitions {
+		return "ops resume " + v.View
+	}
+	return fmt.Sprintf("ops resume %s --topic %s:%s", v.View, events.Topic, strings.Join(paused, ","))
+}
+
+// unfinished returns the last change of each view that was begun and not ended. Without a ledger there is none.
+func (s *System) unfinished(ctx context.Context) map[string]pgstore.Entry {
+	found := make(map[string]pgstore.Entry)
+	entries, err := s.Ledger(ctx, recentChanges)
+	if err != nil {
+		return found // that PostgreSQL does not answer, the views in it tell
+	}
+	for _, e := range entries {
+		if _, newer := found[e.View]; e.Outcome == pgstore.Begun && e.Plan != nil && !newer {
+			found[e.View] = e
+		}
+	}
+	return found
+}
+
+// recentChanges is how many changes are looked through for one that was interrupted.
+const recentChanges = 100

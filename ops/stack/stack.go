@@ -122,7 +122,7 @@ func (s *stack) prepare(ctx context.Context, stores *stores) error {
 		return err
 	}
 	s.cfg.Tell.Step("making topics and tables")
-	system, err := control.Open(control.Config{Brokers: s.brokers(), URLs: s.urls(), Dev: true, Log: s.log})
+	system, err := control.Open(control.Config{Brokers: s.brokers(), URLs: s.urls(), Dev: true, Who: "ops up", Log: s.log})
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (r *Runner) draft() bool { return view.Base(r.cfg.View.Name()) != r.cfg.Vie
 func partitions() []int32 {
 	all := make([]int32, events.Partitions)
 	for p := range all {
-		all[p] = int32(p) //nolint:gosec // there are 12
+		all[p] = int32(p)
 	}
 	return all
 }

@@ -219,11 +219,11 @@ func (p *pipeline) committed() (at int64, metadata string) {
 	return o.At, o.Metadata
 }
 
-// commit commits as kafka-consumer-groups --reset-offsets does: no member, no metadata.
-func (p *pipeline) commit(partition int32, at int64) {
+// commit commits to the watched partition as kafka-consumer-groups --reset-offsets does: no member, no metadata.
+func (p *pipeline) commit(at int64) {
 	p.Helper()
 	offsets := make(kadm.Offsets)
-	offsets.Add(kadm.Offset{Topic: events.Topic, Partition: partition, At: at, LeaderEpoch: -1})
+	offsets.Add(kadm.Offset{Topic: events.Topic, Partition: watched, At: at, LeaderEpoch: -1})
 	if err := kadm.NewClient(p.client).CommitAllOffsets(p.Context(), "leadlog-leads", offsets); err != nil {
 		p.Fatal(err)
 	}

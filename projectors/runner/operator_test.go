@@ -103,7 +103,7 @@ func TestResetsByPeopleAreTold(t *testing.T) {
 	p.awaitRows(5)
 	r.stop()
 
-	p.commit(watched, 2)
+	p.commit(2)
 	r = p.start()
 	rewound := <-p.resets
 	if rewound.From != 5 || rewound.To != 2 || rewound.Removed != 3 || rewound.Refused != "" {
@@ -115,14 +115,14 @@ func TestResetsByPeopleAreTold(t *testing.T) {
 	}
 	r.stop()
 
-	p.commit(watched, 5) // where it stands: as if a process had died after the rewind, and before its mirror
+	p.commit(5) // where it stands: as if a process had died after the rewind, and before its mirror
 	r = p.start()
 	if again := <-p.resets; again.ID != rewound.ID {
 		t.Fatalf("told as another one: %+v", again)
 	}
 	r.stop()
 
-	p.commit(watched, 99)
+	p.commit(99)
 	p.start()
 	if refused := <-p.resets; !strings.Contains(refused.Refused, "ops skip leads --topic phone-submitted:3 --to-offset 99") {
 		t.Fatalf("told %+v", refused)

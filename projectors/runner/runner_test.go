@@ -177,7 +177,7 @@ func TestACommitByAPerson(t *testing.T) {
 	r.stop()
 	before := p.position()
 
-	p.commit(3, 1)
+	p.commit(1)
 	r = p.start()
 	p.await("the rewind mirrored", func() bool { at, metadata := p.committed(); return at == 5 && metadata == runner.Marker })
 	p.awaitRows(5)
@@ -190,7 +190,7 @@ func TestACommitByAPerson(t *testing.T) {
 	}
 
 	p.leads(1, 3)
-	p.commit(3, 6) // to the end: offset 5 would be skipped
+	p.commit(6) // to the end: offset 5 would be skipped
 	r = p.start()
 	p.awaitRows(6)
 	if !strings.Contains(r.log.String(), "is refused") {
