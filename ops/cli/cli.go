@@ -112,7 +112,17 @@ type asking struct {
 
 // with opens the system that a verb is about, says which it is, and closes it.
 func (a *asking) with(ctx context.Context, p *process, do func(context.Context, *control.System) error) error {
-	cfg, err := a.resolve()
+	if a.Timeout <= 0 {
+		return flags.Usagef("--timeout %s: must be above 0", a.Timeout)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, a.Timeout, fmt.Errorf("no answer within --timeout=%s", a.Timeout))
+	defer cancel()
+	return a.open(ctx, p, do)
+}
+
+// open is with, for as long as ctx lasts.
+func (t *target) open(ctx context.Context, p *process, do func(context.Context, *control.System) error) error {
+	cfg, err := t.resolve()
 	if err != nil {
 		return err
 	}
@@ -120,11 +130,6 @@ func (a *asking) with(ctx context.Context, p *process, do func(context.Context, 
 	if cfg.dataDir != "" && !stack.Running(cfg.dataDir) {
 		p.note("`ops up` is not running in %s: start it, nothing will answer before", cfg.dataDir)
 	}
-	if a.Timeout <= 0 {
-		return flags.Usagef("--timeout %s: must be above 0", a.Timeout)
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, a.Timeout, fmt.Errorf("no answer within --timeout=%s", a.Timeout))
-	defer cancel()
 	telemetry.RouteRedisLog(slog.New(slog.DiscardHandler)) // what a driver has to say comes back as an error
 	cfg.Who = p.who()
 	system, err := control.Open(cfg.Config)

@@ -43,12 +43,12 @@ func (v *dropVerb) Run(ctx context.Context, p *process) error {
 		var of control.Dropping
 		if plan == uuid.Nil {
 			if of, err = system.PlanDrop(ctx, v.View, v.Version); err != nil {
-				return err
+				return misused(err)
 			}
 			v.planned.show(p, "drop "+v.View, of.Plan, v.shown)
 		} else {
 			if of, err = system.Drop(ctx, v.View, plan, v.Reason); err != nil {
-				return err
+				return misused(err)
 			}
 			outcome = "dropped"
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,20 +67,15 @@ type waiting struct {
 	Timeout time.Duration `default:"0s" noenv:"" help:"How long the whole command may take; 0: as long as it needs (a dry run: 30s)."`
 }
 
-const (
-	askLimit = 30 * time.Second          // of what only asks, unless --timeout says otherwise
-	noLimit  = 10 * 365 * 24 * time.Hour // of what waits
-)
+// askLimit is how long what only asks may take, unless --timeout says otherwise.
+const askLimit = 30 * time.Second
 
 // with is asking's, for what may take long.
 func (w *waiting) with(ctx context.Context, p *process, long bool, do func(context.Context, *control.System) error) error {
-	a := asking{target: w.target, Timeout: w.Timeout}
-	switch {
-	case a.Timeout == 0 && long:
-		a.Timeout = noLimit
-	case a.Timeout == 0:
-		a.Timeout = askLimit
+	if w.Timeout == 0 && long {
+		return w.open(ctx, p, do)
 	}
+	a := asking{target: w.target, Timeout: cmp.Or(w.Timeout, askLimit)}
 	return a.with(ctx, p, do)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"leadlog/ops/control"
 	"leadlog/ops/flags"
+	"leadlog/projectors/dedup"
 )
 
 type rebuildVerb struct {
@@ -16,14 +17,14 @@ type rebuildVerb struct {
 	planned
 	shown
 
-	View string `arg:"" optional:"" placeholder:"VIEW" help:"leads or audit."`
+	View string `arg:"" optional:"" placeholder:"VIEW" help:"leads, audit or dedup."`
 }
 
 // Help implements kong.HelpProvider.
 func (rebuildVerb) Help() string {
 	return `Builds the view a second time from the log, beside the one that everybody reads, verifies it against the log, and prints the plan to swap it in. Nothing that anybody reads is touched before --execute. Interrupt it at any time: the same command goes on from where it was.
 
-With --execute the new version takes the place of the old one, at once: whoever reads meanwhile sees one or the other, whole. The old lead table is kept, frozen, until ops drop removes it; of the audit log in MongoDB the old collection goes. The dedup view has no versions: it is folded again in place, by ops rewind dedup.
+With --execute the new version takes the place of the old one, at once: whoever reads meanwhile sees one or the other, whole. The old lead table is kept, frozen, until ops drop removes it; of the audit log in MongoDB the old collection goes. The dedup view has no versions: it is folded again in place, eight days back, and what is printed is the plan of that rewind.
 
 Examples:
 
@@ -41,13 +42,13 @@ func (v *rebuildVerb) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	if plan == uuid.Nil && v.View == "" {
-		return flags.Usagef("which view? ops rebuild leads, or ops rebuild audit")
+		return flags.Usagef("which view? ops rebuild leads, audit or dedup")
 	}
 	return v.with(ctx, p, true, func(ctx context.Context, system *control.System) error {
 		if plan == uuid.Nil {
-			return v.build(ctx, p, system)
+			return misused(v.build(ctx, p, system))
 		}
-		return v.swap(ctx, p, system, plan)
+		return misused(v.swap(ctx, p, system, plan))
 	})
 }
 
@@ -57,7 +58,10 @@ func (v *rebuildVerb) build(ctx context.Context, p *process, system *control.Sys
 	m.end()
 	switch {
 	case errors.Is(err, control.ErrFoldsInPlace):
-		return flags.Usagef("%w: ops rewind %s --by-duration 192h", err, v.View)
+		again := rewindVerb{planned: v.planned, shown: v.shown}
+		return again.dryRun(ctx, p, system, control.RewindRequest{
+			View: v.View, Target: control.RewindTarget{Kind: control.ByDuration, Back: dedup.Reach},
+		})
 	case ctx.Err() != nil && built.To > 0:
 		return fmt.Errorf("interrupted: version %d is built in part, and nobody reads it; the same command goes on, `ops drop %s` removes it: %w",
 			built.To, v.View, context.Cause(ctx))

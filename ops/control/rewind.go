@@ -18,8 +18,9 @@ const (
 	// auditReach is how far back the audit log may be rewound: documents expire 90 days after their events, and a rewind that
 	// takes two days must not judge a duplicate by an opener that has expired meanwhile.
 	auditReach = 88 * 24 * time.Hour
-	// maxRewindRows is how many rows a rewind may take out of a view: more are better built anew beside them.
-	maxRewindRows = 5_000_000
+	// maxRewindRows is how many rows a rewind may take out of a view: more are better built anew beside them. Twelve
+	// transactions of a million and a half each are still fine.
+	maxRewindRows = 20_000_000
 	// assumedPace is how many events a second are assumed of a view that never had a backlog.
 	assumedPace = 5_000
 	// untilSeen is how long it takes at most until projectors see that a position has moved, and have claimed it.

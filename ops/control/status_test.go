@@ -157,3 +157,21 @@ func (w *world) awaitPositions() {
 		return true
 	})
 }
+
+// A change that was begun and not ended is on the first screen, with the command that finishes it.
+func TestStatusNamesWhatFinishesAnInterruptedChange(t *testing.T) {
+	w := made(t)
+	w.project()
+	w.lead("09121234567")
+	w.awaitApplied()
+	w.exec(`insert into leadlog.ledger (id, who, source, verb, view, plan, outcome)
+		values ('0191d5a0-0000-7000-8000-000000000001', 'maria@db1', 'ops', 'rewind', 'leads', '0191d5a0-0000-7000-8000-000000000001', 'begun')`)
+	status := w.system.Status(t.Context())
+	if next := status.Views[0].Next; !strings.Contains(next, "ops rewind --execute --plan 0191d5a0-0000-7000-8000-000000000001") {
+		t.Errorf("NEXT says %q", next)
+	}
+	w.exec(`update leadlog.ledger set outcome = 'done'`)
+	if next := w.system.Status(t.Context()).Views[0].Next; next != "" {
+		t.Errorf("after its end NEXT says %q", next)
+	}
+}
