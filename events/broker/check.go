@@ -181,11 +181,21 @@ func partitionFindings(spec Spec, topic kadm.TopicDetail, facts replicas, dev bo
 			Topic: spec.Topic, Rule: "partitions whose leader is silent", Want: "0", Got: strconv.Itoa(facts.silent),
 			Why: "nothing can be appended there", Verdict: verdict(facts.silent == 0, false), Passing: true,
 		},
-		{
-			Topic: spec.Topic, Rule: "in-sync replicas", Want: "2", Got: strconv.Itoa(facts.inSync),
-			Why: "an ack must mean two brokers", Verdict: verdict(facts.inSync >= 2, dev), Passing: true,
-		},
+		inSyncFinding(spec, facts, dev),
 	}
+}
+
+// inSyncFinding raises an alarm as long as one more broker lost would stop all appends.
+func inSyncFinding(spec Spec, facts replicas, dev bool) Finding {
+	f := Finding{
+		Topic: spec.Topic, Rule: "in-sync replicas", Want: "2", Got: strconv.Itoa(facts.inSync),
+		Why: "an ack must mean two brokers", Verdict: verdict(facts.inSync >= 2, dev), Passing: true,
+	}
+	if f.Verdict == Kept && facts.inSync < facts.copies {
+		f.Verdict, f.Want = Alarm, strconv.Itoa(facts.copies)
+		f.Why = "one broker less, and nothing can be appended"
+	}
+	return f
 }
 
 // replicas is what counts of a topic's partitions: the lowest numbers, and how many are out of work.

@@ -39,7 +39,7 @@ type resumeVerb struct{ holding }
 
 // Help implements kong.HelpProvider.
 func (resumeVerb) Help() string {
-	return `Takes a pause back. The projectors see it within a second, and go on where the view stands. Resuming what is not paused does nothing.
+	return `Takes a pause back. The projectors see it within a second, and go on where the view stands. A partition that is stopped is tried again, once its cause is mended; an alarm about something refused is taken back. Resuming anything else does nothing.
 
 Examples:
 
@@ -70,7 +70,10 @@ func (v *holding) hold(
 		s, changes := sheet{columns: []string{"view", "partition", "outcome", "store_offset"}}, false
 		for _, h := range held {
 			outcome := same
-			if h.Changed {
+			switch {
+			case h.Tried:
+				outcome, changes = "tried again", true
+			case h.Changed:
 				outcome, changes = changed, true
 			}
 			s.add(v.View, h.Partition, outcome, h.Position)

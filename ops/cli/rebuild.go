@@ -68,7 +68,7 @@ func (v *rebuildVerb) build(ctx context.Context, p *process, system *control.Sys
 	case err != nil:
 		return err
 	case built.Plan == uuid.Nil:
-		return differences("version %d of %s differs from the log in %d rows, and was not offered for a swap: see `ops verify %s`",
+		return differences("version %d of %s differs from the log in %d rows, and was not offered for a swap; `ops drop %s` removes it, and then the same command builds it from the start",
 			built.To, v.View, built.Verified.Count(), v.View)
 	}
 	v.planned.show(p, "rebuild "+v.View, built.Plan, v.shown)

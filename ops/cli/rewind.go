@@ -64,6 +64,9 @@ func (v *rewindVerb) Run(ctx context.Context, p *process) error {
 			return flags.Usagef("to where? Give one of --to-datetime, --by-duration, --shift-by, --to-offset, --to-earliest")
 		}
 	}
+	if target != nil && target.Kind == control.ToOffset && len(of.Numbers) == 0 && plan == uuid.Nil {
+		return flags.Usagef("--to-offset means another record in each partition: name them with --topic phone-submitted:3")
+	}
 	return v.with(ctx, p, plan != uuid.Nil || v.Exact, func(ctx context.Context, system *control.System) error {
 		if plan == uuid.Nil {
 			return misused(v.dryRun(ctx, p, system, control.RewindRequest{View: v.View, Target: *target, Partitions: of, Exact: v.Exact}))

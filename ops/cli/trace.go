@@ -34,6 +34,7 @@ func (traceVerb) Help() string {
   duplicate  rightly absent: its phone had a window open
   erased     rightly absent: a tombstone names it
   expired    rightly absent: its window, or its 90 days, are over
+  skipped    rightly absent: somebody had the view pass over it, for the reason that is shown
   pending    the view has not come so far
   parked     it could not be applied, see ops dlq list
   missing    it should be there

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"leadlog/events"
 	"leadlog/ops/control"
 	"leadlog/ops/flags"
 )
@@ -48,6 +49,9 @@ func (v *verifyVerb) Run(ctx context.Context, p *process) error {
 	if err != nil {
 		return err
 	}
+	if partitions.Topic != "" && partitions.Topic != events.Topic {
+		return flags.Usagef("--topic %s: views are made of %s alone", partitions.Topic, events.Topic)
+	}
 	if v.Limit < 1 {
 		return flags.Usagef("--limit %d: must be above 0", v.Limit)
 	}
@@ -60,8 +64,11 @@ func (v *verifyVerb) Run(ctx context.Context, p *process) error {
 			Views: v.Views, Partitions: partitions, Limit: v.Limit, Progress: verifying(meter),
 		})
 		meter.end()
-		if err != nil {
-			return err
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("interrupted, before everything was compared; nothing was changed: %w", context.Cause(ctx))
+		case err != nil:
+			return misused(err)
 		}
 		return v.answer(p, report)
 	})

@@ -215,7 +215,7 @@ func (s *System) Adopt(ctx context.Context, order AdoptOrder) ([]view.Position, 
 	}
 	left, err := stillToAdopt(views, body, order.Plan)
 	if err != nil {
-		return nil, err
+		return nil, s.overtaken(ctx, order.Plan, err)
 	}
 	var adopted []view.Position
 	change := Change{Verb: verbAdopt, View: names, Plan: order.Plan, Reason: order.Reason}

@@ -10,6 +10,7 @@ import (
 
 	"leadlog/ops/flags"
 	"leadlog/projectors/failpoint"
+	"leadlog/projectors/pgstore"
 	"leadlog/projectors/view"
 )
 
@@ -92,15 +93,31 @@ func (s *System) Drop(ctx context.Context, asked string, id uuid.UUID, reason st
 		return Dropping{}, err
 	}
 	dropped := Dropping{Plan: id, View: name, Version: view.Version{Number: plan.Version}}
-	err = s.record(ctx, Change{Verb: "drop", View: name, Plan: id, Reason: reason}, func(ctx context.Context) (map[string]any, error) {
-		failpoint.Reach("drop begun")
-		err := tables.Drop(ctx, plan.Version)
-		return map[string]any{"version": plan.Version}, withCause(ctx, err)
+	err = s.alone(ctx, name, func() error {
+		return s.record(ctx, Change{Verb: "drop", View: name, Plan: id, Reason: reason}, func(ctx context.Context) (map[string]any, error) {
+			failpoint.Reach("drop begun")
+			err := tables.Drop(ctx, plan.Version)
+			if err == nil {
+				err = s.forgetSwaps(ctx, name, plan.Version)
+			}
+			return map[string]any{"version": plan.Version}, withCause(ctx, err)
+		})
 	})
 	if errors.Is(err, view.ErrActive) {
 		err = fmt.Errorf("%w: %w", ErrPlanStale, err)
 	}
 	return dropped, err
+}
+
+// forgetSwaps removes the plans to swap a version in that is gone. Another one may be built under its number, and nobody has
+// verified that.
+func (s *System) forgetSwaps(ctx context.Context, name string, version int) error {
+	pool, err := s.database(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = pool.Exec(ctx, `delete from leadlog.plan where verb = 'rebuild' and view = $1 and (body->>'to')::int = $2`, name, version)
+	return pgstore.Sort(err)
 }
 
 func (s *System) tables(ctx context.Context, name string) (view.Tables, error) {

@@ -42,6 +42,10 @@ func (s *System) startFeed(ctx context.Context, e catalog.Entry, version int) (*
 		f.stores.Close()
 		return nil, fmt.Errorf("make version %d of %s: %w", version, e.Name, withCause(ctx, err))
 	}
+	if err := f.forgive(ctx); err != nil {
+		f.stores.Close()
+		return nil, withCause(ctx, err)
+	}
 	r, err := runner.New(runner.Config{
 		View: f.view, Broker: broker.Config{Brokers: s.cfg.Brokers, Dev: s.cfg.Dev},
 		Health: telemetry.NewHealth(), Log: slog.New(slog.DiscardHandler),
@@ -53,6 +57,22 @@ func (s *System) startFeed(ctx context.Context, e catalog.Entry, version int) (*
 	ctx, f.cancel = context.WithCancel(ctx)
 	go func() { f.ended <- r.Feed(ctx) }()
 	return f, nil
+}
+
+// forgive takes back the alarms of an earlier feed of this version: what stopped it may be mended, or skipped, and whatever is
+// not stops this one too.
+func (f *feed) forgive(ctx context.Context) error {
+	alarms, err := f.view.Alarms(ctx, events.Topic)
+	if err != nil {
+		return err
+	}
+	for partition := range alarms {
+		stream := view.Stream{Projection: f.view.Name(), Topic: events.Topic, Partition: partition}
+		if err := f.view.Alarm(ctx, stream, ""); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stop ends the feed, and returns when nothing writes any more. It may be called again.
@@ -107,6 +127,62 @@ func (f *feed) reach(ctx context.Context, upTo map[int32]int64, seen func(map[in
 		case <-tick.C:
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		}
+	}
+}
+
+// respectsHoles refuses a version that has rows in a hole: it came past there before somebody skipped it. Of the active
+// version nobody can skip anything meanwhile: its positions are locked, or held.
+func (f *feed) respectsHoles(ctx context.Context) error {
+	holes, err := f.view.Holes(ctx, events.Topic)
+	if err != nil {
+		return err
+	}
+	for _, h := range holes {
+		rows, _, err := f.view.Derived().Count(ctx, h.Partition, h.From, h.To, 1)
+		if err != nil {
+			return err
+		}
+		if rows > 0 {
+			return fmt.Errorf("%w: offsets %d to %d of partition %d were skipped after it was built; rebuild once more",
+				ErrPlanStale, h.From, h.To-1, h.Partition)
+		}
+	}
+	return nil
+}
+
+// passOver takes a version that is being built back to before every hole in which it has rows, so that it comes past there
+// once more, and leaves them out.
+func (f *feed) passOver(ctx context.Context) error {
+	holes, err := f.view.Holes(ctx, events.Topic)
+	if err != nil {
+		return err
+	}
+	for _, h := range holes {
+		rows, _, err := f.view.Derived().Count(ctx, h.Partition, h.From, h.To, 1)
+		if err == nil && rows > 0 {
+			err = f.backTo(ctx, h)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// backTo rewinds one partition to the beginning of a hole, however often its worker claims it meanwhile.
+func (f *feed) backTo(ctx context.Context, h view.Hole) error {
+	for {
+		positions, err := f.positions(ctx)
+		if err != nil {
+			return err
+		}
+		at, begun := positions[h.Partition]
+		if !begun || at.Next <= h.From {
+			return nil
+		}
+		if _, _, err = f.view.Rewind(ctx, at, h.From, h.Cause); !errors.Is(err, view.ErrFenced) {
+			return err
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"leadlog/events"
 	"leadlog/projectors/view"
 )
 
@@ -13,6 +14,7 @@ type Held struct {
 	Partition int32
 	Position  int64 // where the view stands
 	Changed   bool  // it was not so before
+	Tried     bool  // it was stopped with an alarm, or had one, and the projectors look at it again
 }
 
 // Pause stops partitions of a view from being applied: at once, since the position itself is held, and until Resume, over every
@@ -21,7 +23,7 @@ func (s *System) Pause(ctx context.Context, name string, of Partitions, reason s
 	return s.hold(ctx, Change{Verb: "pause", View: name, Reason: reason}, of, true)
 }
 
-// Resume takes a pause back.
+// Resume takes a pause back, and has the projectors try again what is stopped: its cause may be mended.
 func (s *System) Resume(ctx context.Context, name string, of Partitions, reason string) ([]Held, error) {
 	return s.hold(ctx, Change{Verb: "resume", View: name, Reason: reason}, of, false)
 }
@@ -35,13 +37,18 @@ func (s *System) hold(ctx context.Context, c Change, of Partitions, hold bool) (
 	if err != nil {
 		return nil, err
 	}
+	alarms, err := o.Alarms(ctx, events.Topic)
+	if err != nil {
+		return nil, withCause(ctx, err)
+	}
 	held, changes := make([]Held, len(positions)), false
 	for i, at := range positions {
 		if rewinding(at) {
 			return nil, underWay(at)
 		}
-		held[i] = Held{Partition: at.Partition, Position: at.Next, Changed: at.Hold != hold}
-		changes = changes || held[i].Changed
+		_, alarmed := alarms[at.Partition]
+		held[i] = Held{Partition: at.Partition, Position: at.Next, Changed: at.Hold != hold, Tried: alarmed && !hold}
+		changes = changes || held[i].Changed || held[i].Tried
 	}
 	if !changes {
 		return held, nil // nothing to write down
@@ -56,10 +63,17 @@ func (s *System) hold(ctx context.Context, c Change, of Partitions, hold bool) (
 // holdAll changes what has to be changed. One that fails ends it: the same call again does the rest.
 func (o *opened) holdAll(ctx context.Context, positions []view.Position, held []Held, hold bool, done func(int32)) error {
 	for i, at := range positions {
-		if !held[i].Changed {
+		if !held[i].Changed && !held[i].Tried {
 			continue
 		}
-		now, err := o.Hold(ctx, at.Stream, hold)
+		now, err := at, error(nil)
+		if held[i].Changed {
+			now, err = o.Hold(ctx, at.Stream, hold)
+		}
+		if held[i].Tried && err == nil {
+			// A rewind to where it stands takes nothing away; it is what a stopped worker notices.
+			now, _, err = o.Rewind(ctx, now, now.Next, now.Cause)
+		}
 		if errors.Is(err, view.ErrHeld) {
 			return underWay(now)
 		}

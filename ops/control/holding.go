@@ -7,6 +7,7 @@ import (
 	"leadlog/events"
 	"leadlog/projectors/audit"
 	"leadlog/projectors/leads"
+	"leadlog/projectors/view"
 )
 
 // auditRetention is how long the audit log keeps a document after its event.
@@ -21,6 +22,7 @@ const (
 	HasDuplicate Has = "duplicate" // rightly absent: it opened no window
 	HasErased    Has = "erased"    // rightly absent: a tombstone names it
 	HasExpired   Has = "expired"   // rightly absent: the window is over, or the 90 days of the audit log are
+	HasSkipped   Has = "skipped"   // rightly absent: a person had the view pass over it
 
 	HasPending     Has = "pending"     // the view has not come so far yet
 	HasParked      Has = "parked"      // it could not be applied, and is a dead letter
@@ -31,7 +33,7 @@ const (
 // Well says whether the view has what it should.
 func (h Has) Well() bool {
 	switch h {
-	case HasFound, HasDuplicate, HasErased, HasExpired:
+	case HasFound, HasDuplicate, HasErased, HasExpired, HasSkipped:
 		return true
 	case HasPending, HasParked, HasMissing, HasUnreachable:
 	}
@@ -71,6 +73,8 @@ func (a *asked) holding(r *Record, parked map[string]bool) Holding {
 		if stopped, ok := a.alarms[r.Partition]; ok {
 			h.Detail += "; stopped: " + stopped.Reason
 		}
+	case a.skipped(r) != nil:
+		h.Has, h.Detail = HasSkipped, a.skipped(r).Reason
 	case r.Log == Erased && at.Next > r.Tombstone:
 		h.Has = HasErased
 	case parked[a.entry.Name]:
@@ -79,6 +83,16 @@ func (a *asked) holding(r *Record, parked map[string]bool) Holding {
 		h.Has = a.without(r)
 	}
 	return h
+}
+
+// skipped returns the hole that a record lies in, or nil.
+func (a *asked) skipped(r *Record) *view.Hole {
+	for i, h := range a.holes {
+		if h.Partition == r.Partition && h.Holds(r.Offset) {
+			return &a.holes[i]
+		}
+	}
+	return nil
 }
 
 // without says why a view that has passed a record does not have it.

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -79,6 +80,23 @@ func (s *System) close(ctx context.Context, ledger pgstore.Ledger, entry pgstore
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
 	return ledger.Write(closing, entry)
+}
+
+// overtaken closes the entry of a plan that was begun, and can't be finished any more: err says why it does not fit. Otherwise
+// it would stand there as begun for ever. Another process that is at it right now writes its own last word later. It returns err.
+func (s *System) overtaken(ctx context.Context, plan uuid.UUID, err error) error {
+	if !errors.Is(err, ErrPlanStale) {
+		return err
+	}
+	pool, failed := s.database(ctx)
+	if failed == nil {
+		_, failed = pool.Exec(ctx, `update leadlog.ledger set outcome = $2, ended_at = now(), detail = detail || jsonb_build_object('error', $3::text)
+			where id = $1 and outcome = $4`, plan, pgstore.Failed, err.Error(), pgstore.Begun)
+	}
+	if failed != nil {
+		return fmt.Errorf("%w (and the ledger still has it as begun: %w)", err, failed)
+	}
+	return err
 }
 
 // recorded returns the detail of the change that a plan has begun.

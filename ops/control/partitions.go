@@ -183,8 +183,11 @@ func sameTopic(positions []view.Position, live uuid.UUID) error {
 // rewinding says whether a rewind is under way.
 func rewinding(at view.Position) bool { return at.Hold && at.Target >= 0 }
 
-// underWay says which rewind is under way, and what finishes it.
+// underWay says which rewind, or swap, is under way, and what finishes it.
 func underWay(at view.Position) error {
+	if at.Target == view.SwapTarget {
+		return fmt.Errorf("%w: another version takes the place of %s: `ops rebuild --execute --plan %s --reason …` finishes it", view.ErrHeld, at.Stream, at.Cause)
+	}
 	finish := "the projectors finish it"
 	if id, err := uuid.Parse(at.Cause); err == nil {
 		finish += fmt.Sprintf(", and so does `ops rewind --execute --plan %s --reason …`", id)

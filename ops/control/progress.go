@@ -21,6 +21,7 @@ type progress struct {
 	entry     catalog.Entry
 	positions map[int32]view.Position
 	alarms    map[int32]view.Stopped
+	holes     []view.Hole
 	err       error // why the store did not say
 }
 
@@ -51,6 +52,9 @@ func (s *System) progress(ctx context.Context, e catalog.Entry) progress {
 	positions, err := v.Positions(ctx, events.Topic)
 	if err == nil {
 		p.alarms, err = v.Alarms(ctx, events.Topic)
+	}
+	if err == nil {
+		p.holes, err = v.Holes(ctx, events.Topic)
 	}
 	if err != nil {
 		p.err = withCause(ctx, err)

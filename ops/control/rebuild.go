@@ -16,6 +16,9 @@ import (
 // ErrFoldsInPlace is returned for a view that has no versions.
 var ErrFoldsInPlace = errors.New("the view is folded again in place")
 
+// ErrSwapBegun is returned for a version that only has to be swapped in, and must not be built any more.
+var ErrSwapBegun = errors.New("this version can't be built")
+
 // Phase of a rebuild.
 type Phase string
 
@@ -54,32 +57,90 @@ type rebuildPlan struct {
 // swap it in. The active version is not touched. What was built before a rebuild was interrupted is not built again.
 //
 // A view that differs from the log after all is returned with its report and without a plan.
-func (s *System) Rebuild(ctx context.Context, name string, progress func(Rebuilding)) (Rebuilt, error) {
+func (s *System) Rebuild(ctx context.Context, name string, progress func(Rebuilding)) (built Rebuilt, err error) {
 	e, err := s.versioned(name)
 	if err != nil {
-		return Rebuilt{}, err
+		return built, err
 	}
-	if _, err := s.database(ctx); err != nil {
-		return Rebuilt{}, err
-	}
+	err = s.alone(ctx, name, func() error {
+		built, err = s.rebuild(ctx, e, progress)
+		return err
+	})
+	return built, err
+}
+
+func (s *System) rebuild(ctx context.Context, e catalog.Entry, progress func(Rebuilding)) (Rebuilt, error) {
 	from, err := s.active(ctx, e)
 	if err != nil {
 		return Rebuilt{}, err
 	}
-	built := Rebuilt{View: name, From: from, To: from + 1}
+	built := Rebuilt{View: e.Name, From: from, To: from + 1}
+	if err := s.sameLog(ctx, e); err != nil {
+		return built, err
+	}
+	if err := s.notBegun(ctx, e, built.To); err != nil {
+		return built, err
+	}
 	f, err := s.startFeed(ctx, e, built.To)
 	if err != nil {
 		return built, err
 	}
 	defer f.stop() //nolint:errcheck // what failed shows in what was waited for
+	if err := f.passOver(ctx); err != nil {
+		return built, withCause(ctx, err)
+	}
 	if built.Events, built.Took, err = s.build(ctx, f, progress); err != nil {
 		return built, err
 	}
 	if built.Verified = s.verifyDraft(ctx, f.view, progress); built.Verified.Err != nil || built.Verified.Count() > 0 {
 		return built, built.Verified.Err
 	}
-	built.Plan, err = s.keepPlan(ctx, "rebuild", name, rebuildPlan{From: built.From, To: built.To})
+	built.Plan, err = s.keepPlan(ctx, "rebuild", e.Name, rebuildPlan{From: built.From, To: built.To})
 	return built, err
+}
+
+// sameLog refuses a log that is not the one, or not all of it, that the active version was made of: a new version could never
+// have as much.
+func (s *System) sameLog(ctx context.Context, e catalog.Entry) error {
+	o, err := s.openView(ctx, e.Name)
+	if err != nil {
+		return err
+	}
+	live, err := s.topicID(ctx)
+	if err != nil {
+		return err
+	}
+	log, err := s.bounds(ctx, events.Topic)
+	if err != nil {
+		return err
+	}
+	for partition, at := range o.positions {
+		if err := sameTopic([]view.Position{at}, live); err != nil {
+			return err
+		}
+		if at.Next > log[partition].to {
+			return fmt.Errorf("%s is at offset %d, and the log ends at %d: a new version would have less than the active one; is this a restored cluster? See `ops adopt %s`",
+				at.Stream, at.Next, log[partition].to, e.Name)
+		}
+	}
+	return nil
+}
+
+// notBegun refuses to build a version whose swap was interrupted when there was no way back. Its tables may have taken the
+// active ones' place already: opened, they would be made anew, and empty, and the swap would then be finished with those.
+func (s *System) notBegun(ctx context.Context, e catalog.Entry, version int) error {
+	tables, err := e.Versions.Tables(ctx, s.stores)
+	if err != nil {
+		return err
+	}
+	begun, err := tables.Begun(ctx, view.Swap{Topic: events.Topic, To: version})
+	if err != nil {
+		return withCause(ctx, err)
+	}
+	if begun {
+		return fmt.Errorf("%w: the swap to version %d of %s was interrupted: `ops status` shows what finishes it", ErrSwapBegun, version, e.Name)
+	}
+	return nil
 }
 
 // build waits until the feed has come to the log's end as it was a moment before.

@@ -185,6 +185,24 @@ func TestAPlanThatDoesNotFitIsRefusedAndChangesNothing(t *testing.T) {
 	}
 }
 
+// A process dies when it has written that it begins, and before it has changed anything; then projectors are started again,
+// and the plan does not fit any more. The ledger does not have it as begun for ever.
+func TestAPlanThatCanNotBeFinishedIsNotBegunForEver(t *testing.T) {
+	w := made(t)
+	stop := w.project()
+	w.fill(3)
+	stop()
+	plan := w.earliest("leads")
+	w.exec(`insert into leadlog.ledger (id, who, source, verb, view, plan, reason, outcome) values ($1, 'x', 'ops', 'rewind', 'leads', $1, 'test', 'begun')`, plan.ID)
+	w.exec(`update leadlog.position set generation = generation + 1 where projection = 'leads'`)
+	if _, err := w.system.Rewind(t.Context(), order(plan), nil); !errors.Is(err, control.ErrPlanStale) {
+		t.Fatalf("got %v", err)
+	}
+	if entries := w.ledger(); len(entries) != 1 || entries[0].Outcome != "failed" || !strings.Contains(string(entries[0].Detail), "does not fit") {
+		t.Fatalf("%+v", entries)
+	}
+}
+
 // Traffic alone never refuses a plan.
 func TestTrafficNeverRefusesAPlan(t *testing.T) {
 	w := made(t)

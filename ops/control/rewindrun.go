@@ -78,7 +78,7 @@ func (s *System) Rewind(ctx context.Context, order RewindOrder, tell func(Rewind
 	}
 	run := &rewindRun{opened: o, plan: order.Plan, tell: tell}
 	if err := s.checkMoves(ctx, run, body.Moves); err != nil {
-		return nil, err
+		return nil, s.overtaken(ctx, order.Plan, err)
 	}
 	failpoint.Reach("rewind checked")
 	earlier := s.rewoundBefore(ctx, order.Plan)

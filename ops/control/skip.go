@@ -189,7 +189,7 @@ func (s *System) Skip(ctx context.Context, order SkipOrder) (view.Position, erro
 	}
 	stored, done, err := s.checkHole(ctx, o, order.Plan, body)
 	if err != nil {
-		return stored, err
+		return stored, s.overtaken(ctx, order.Plan, err)
 	}
 	hole := view.Hole{
 		Partition: body.At.Partition, From: body.At.Next, To: body.To, Cause: order.Plan.String(), Reason: order.Reason,

@@ -101,3 +101,42 @@ func TestASkipShowsWhatCanNotBeDecoded(t *testing.T) {
 		t.Errorf("%+v, %v", plan, err)
 	}
 }
+
+// A trace says that a record was skipped, and why.
+func TestTraceKnowsWhatWasSkipped(t *testing.T) {
+	w := made(t)
+	stop := w.project()
+	w.lead("09121234567")
+	w.awaitApplied()
+	stop()
+	lead := w.lead("09121234567")
+	w.exec(`insert into leadlog.hole (projection, topic, partition, from_offset, to_offset, cause, reason)
+		values ('audit', 'phone-submitted', $1, $2, $3, 'test', 'the store refused it')`, lead.Partition, lead.Offset, lead.Offset+1)
+	w.project()
+	w.awaitApplied()
+	for _, holding := range w.only(string(lead.Key)).Views {
+		if holding.View == "audit" && (holding.Has != control.HasSkipped || holding.Detail != "the store refused it" || !holding.Has.Well()) {
+			t.Errorf("%+v", holding)
+		}
+	}
+}
+
+// What was stopped is tried again by resume, once its cause is mended.
+func TestResumeTriesAgainWhatIsStopped(t *testing.T) {
+	w := made(t)
+	w.exec(`alter table leads_v1.landing_phone add constraint nobody check (phone <> '09121234567')`)
+	w.project()
+	lead := w.lead("09121234567")
+	status := func() control.ViewStatus { return w.system.Status(t.Context()).Views[0] }
+	w.await("stopped", func() bool { return status().State == control.Stopped })
+	if next := status().Next; !strings.Contains(next, "ops resume leads") || !strings.Contains(next, "ops skip leads") {
+		t.Errorf("NEXT says %q", next)
+	}
+	w.exec(`alter table leads_v1.landing_phone drop constraint nobody`)
+	held, err := w.system.Resume(t.Context(), "leads", control.Partitions{Numbers: []int32{lead.Partition}}, "mended")
+	if err != nil || len(held) != 1 || !held[0].Tried {
+		t.Fatalf("%+v, %v", held, err)
+	}
+	w.awaitApplied()
+	w.await("the alarm taken back", func() bool { return len(status().Stopped) == 0 })
+}

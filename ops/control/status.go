@@ -74,11 +74,12 @@ type ViewStatus struct {
 	Next       string                 // what helps
 }
 
-// Healthy says whether nobody has to look at this view. One that is behind is well as long as somebody works on it.
+// Healthy says whether nobody has to look at this view. One that is behind is well as long as somebody works on it; one
+// that has refused what somebody asked for is well, but somebody believes that it has done it.
 func (v ViewStatus) Healthy() bool {
 	switch v.State {
 	case OK, Behind, NoPosition:
-		return v.Members != 0
+		return v.Members != 0 && len(v.Notices) == 0
 	case Unreachable, Stopped, Paused:
 	}
 	return false

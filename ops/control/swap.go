@@ -49,17 +49,22 @@ func (s *System) SwapIn(ctx context.Context, asked string, id uuid.UUID, reason 
 		return Swapped{}, err
 	}
 	swapped := Swapped{View: name, From: plan.From, To: plan.To}
-	if err := s.fits(ctx, e, id, plan, &swapped); err != nil {
-		return swapped, err
-	}
-	err = s.record(ctx, Change{Verb: "rebuild", View: name, Plan: id, Reason: reason}, func(ctx context.Context) (map[string]any, error) {
-		detail := map[string]any{"from_version": plan.From, "to_version": plan.To}
-		if swapped.Already {
-			return detail, nil
+	err = s.alone(ctx, name, func() error {
+		if err := s.fits(ctx, e, id, plan, &swapped); err != nil {
+			return s.overtaken(ctx, id, err)
 		}
-		swapped.Held, err = s.swap(ctx, e, view.Swap{Topic: events.Topic, From: plan.From, To: plan.To, Cause: id.String()}, progress)
-		detail["held_seconds"] = swapped.Held.Seconds()
-		return detail, err
+		if err := s.sameLog(ctx, e); err != nil {
+			return err
+		}
+		return s.record(ctx, Change{Verb: "rebuild", View: name, Plan: id, Reason: reason}, func(ctx context.Context) (map[string]any, error) {
+			detail := map[string]any{"from_version": plan.From, "to_version": plan.To}
+			if swapped.Already {
+				return detail, nil
+			}
+			swapped.Held, err = s.swap(ctx, e, view.Swap{Topic: events.Topic, From: plan.From, To: plan.To, Cause: id.String()}, progress)
+			detail["held_seconds"] = swapped.Held.Seconds()
+			return detail, err
+		})
 	})
 	if errors.Is(err, view.ErrFenced) {
 		err = fmt.Errorf("%w: %w", ErrPlanStale, err)
@@ -142,7 +147,10 @@ func (s *System) trySwap(
 			upTo[partition] = at.Next
 		}
 		failpoint.Reach("swap catching up")
-		return f.reach(ctx, upTo, func(map[int32]view.Position) {})
+		if err := f.reach(ctx, upTo, func(map[int32]view.Position) {}); err != nil {
+			return err
+		}
+		return f.respectsHoles(ctx)
 	}
 	err = tables.Swap(ctx, swap)
 	failpoint.Reach("swap done")

@@ -25,7 +25,7 @@ var (
 	// ErrRewoundMeanwhile is returned of a view that was rewound while it was verified: rows went that were to be compared.
 	ErrRewoundMeanwhile = errors.New("was rewound meanwhile: run again")
 	// ErrNoPosition is returned of a view that has none in some partition: there is no end up to which it could be compared.
-	ErrNoPosition = errors.New("has no position: nobody has filled it yet")
+	ErrNoPosition = errors.New("has no position: nobody has filled it yet, or it was lost (`ops status` tells)")
 )
 
 // Verification says which views are compared with the log.
@@ -142,6 +142,9 @@ func (s *System) Verify(ctx context.Context, what Verification) (Report, error) 
 		return Report{}, err
 	}
 	if err := s.needKafka(); err != nil {
+		return Report{}, err
+	}
+	if err := (Partitions{Numbers: what.Partitions.Numbers}).check(); err != nil {
 		return Report{}, err
 	}
 	what.fill()

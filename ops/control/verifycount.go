@@ -45,6 +45,17 @@ func (d *differences) drop(record uuid.UUID) {
 	}
 }
 
+// dropPhones takes back what is of some phones.
+func (d *differences) dropPhones(phones map[string]bool) {
+	d.named = slices.DeleteFunc(d.named, func(found Difference) bool {
+		if !phones[found.Phone] {
+			return false
+		}
+		d.counts[found.Kind]--
+		return true
+	})
+}
+
 // add counts the differences of a partition.
 func (c *viewCheck) add(partition int32, d *differences) {
 	c.mu.Lock()

@@ -205,6 +205,19 @@ func TestVerifyOfAPausedViewGoesToWhereItStands(t *testing.T) {
 	}
 }
 
+// A view that has not come to a tombstone yet rightly has its record, also where something near it has to be looked into.
+func TestVerifyAllowsARecordThatTheViewIsToForgetLater(t *testing.T) {
+	w := made(t)
+	stop := w.project()
+	phones := phonesLike("09121111111", 2)
+	gone, later := w.lead(phones[0]), w.lead(phones[1])
+	w.erase(gone)
+	w.awaitApplied()
+	stop()
+	w.erase(later)
+	w.expectClean(w.verify(control.Verification{Views: []string{"leads"}}))
+}
+
 func TestVerifyWithTheAuditLogInMongoDB(t *testing.T) {
 	db := mongotest.New(t)
 	uri, err := url.Parse(os.Getenv("MONGODB_URI"))

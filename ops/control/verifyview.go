@@ -6,6 +6,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -160,7 +161,7 @@ func heldNotes(ctx context.Context, v view.View, topic string, positions []view.
 		if p.Hold {
 			notes = append(notes, fmt.Sprintf("partition %d is paused: verified up to its position %d", p.Partition, p.Next))
 		}
-		if _, stopped := alarms[p.Partition]; stopped {
+		if alarm, ok := alarms[p.Partition]; ok && !strings.HasPrefix(alarm.Reason, view.Notice) {
 			notes = append(notes, fmt.Sprintf("partition %d is stopped: verified up to its position %d", p.Partition, p.Next))
 		}
 	}

@@ -119,6 +119,8 @@ func (v *ViewStatus) next(unfinished pgstore.Entry) string {
 	case OK, Behind, NoPosition:
 	}
 	switch {
+	case len(v.Notices) > 0:
+		return "see WHY below; to take the alarm back: ops resume " + v.View
 	case unfinished.Plan != nil:
 		return fmt.Sprintf("it is under way, or was interrupted; this finishes it: ops %s --execute --plan %s --reason TEXT", unfinished.Verb, unfinished.Plan)
 	case v.Members == 0:

@@ -81,13 +81,16 @@ func (m Mongo) allLive(ctx context.Context) (bool, error) {
 }
 
 // expires says whether the TTL index is there.
-func (m Mongo) expires(ctx context.Context) (bool, error) {
+func (m Mongo) expires(ctx context.Context) (bool, error) { return m.has(ctx, expiryIndex) }
+
+// has says whether an index is there.
+func (m Mongo) has(ctx context.Context, index string) (bool, error) {
 	specs, err := m.requests.Indexes().ListSpecifications(ctx)
 	if err != nil {
 		return false, fmt.Errorf("list the indexes of %s: %w", m.requests.Name(), mongostore.Sort(err))
 	}
 	for _, s := range specs {
-		if s.Name == expiryIndex {
+		if s.Name == index {
 			return true, nil
 		}
 	}

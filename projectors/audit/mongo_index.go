@@ -13,6 +13,9 @@ import (
 	"leadlog/projectors/mongostore"
 )
 
+// openersIndex is the name of the index that openers are looked up by. No collection of ours is without it.
+const openersIndex = "openers"
+
 // buildTimeout bounds an index build over a collection that is already large.
 const buildTimeout = time.Hour
 
@@ -46,7 +49,7 @@ func indexes() []mongo.IndexModel {
 		{
 			// The look-up of openers. Of a phone with a million duplicates it holds one entry a day.
 			Keys:    bson.D{{Key: "phone", Value: 1}, {Key: "log_offset", Value: -1}},
-			Options: options.Index().SetName("openers").SetPartialFilterExpression(bson.M{"duplicate": false}),
+			Options: options.Index().SetName(openersIndex).SetPartialFilterExpression(bson.M{"duplicate": false}),
 		},
 	}
 }

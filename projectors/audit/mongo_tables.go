@@ -36,9 +36,9 @@ func (t MongoTables) Swap(ctx context.Context, s view.Swap) error {
 	if err != nil || done {
 		return err
 	}
-	live, err := store.Freeze(ctx, Name, s.Topic, s.Cause)
-	if err != nil {
-		return err
+	live, err := store.Freeze(ctx, Name, s.Topic, s.From, s.Cause)
+	if err != nil { // such as a rewind under way
+		return errors.Join(err, t.giveUp(ctx, store, s, live))
 	}
 	failpoint.Reach("audit swap frozen")
 	begun, err := t.Begun(ctx, s)
@@ -47,7 +47,7 @@ func (t MongoTables) Swap(ctx context.Context, s view.Swap) error {
 	}
 	if !begun {
 		if err := s.CatchUp(ctx, live); err != nil {
-			return errors.Join(err, t.giveUp(ctx, store, live))
+			return errors.Join(err, t.giveUp(ctx, store, s, live))
 		}
 	}
 	fresh, err := t.carriedOn(ctx, store, s, live)
@@ -83,15 +83,19 @@ func (t MongoTables) carriedOn(
 		fresh[at.Partition] = at
 	}
 	if err := view.Overtakes(fresh, live); err != nil {
-		return nil, errors.Join(err, t.giveUp(ctx, store, live))
+		return nil, errors.Join(err, t.giveUp(ctx, store, s, live))
 	}
-	return store.Freeze(ctx, draft, s.Topic, s.Cause)
+	return store.Freeze(ctx, draft, s.Topic, s.To, s.Cause)
 }
 
-// giveUp lets the active version go on as if nothing had been: the new one could not be carried on to it.
-func (t MongoTables) giveUp(ctx context.Context, store mongostore.Store, live map[int32]view.Position) error {
+// giveUp lets the active version go on as if nothing had been: the new one could not be carried on to it. Once that has been
+// frozen there is no way back: then the swap waits to be finished.
+func (t MongoTables) giveUp(ctx context.Context, store mongostore.Store, s view.Swap, live map[int32]view.Position) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
+	if begun, err := t.Begun(ctx, s); begun || err != nil {
+		return err
+	}
 	for _, at := range live {
 		if err := store.Thaw(ctx, at, at); err != nil {
 			return err
@@ -133,12 +137,16 @@ func (t MongoTables) Begun(ctx context.Context, s view.Swap) (bool, error) {
 }
 
 // rename gives the new collection the name that everybody reads, at once; the old one goes. It was done before if there is
-// no new one.
+// no new one, or one without its indexes: a write that was on its way when the feed ended can make such a one, with a few
+// documents in it, and it must not take the place of the view.
 func (t MongoTables) rename(ctx context.Context, version int) error {
 	fresh := DraftCollection(version)
 	names, err := t.DB.ListCollectionNames(ctx, bson.M{"name": fresh})
 	if err != nil || len(names) == 0 {
 		return mongostore.Sort(err)
+	}
+	if whole, err := NewMongoDraft(t.DB, version).has(ctx, openersIndex); err != nil || !whole {
+		return err
 	}
 	err = t.DB.Client().Database("admin").RunCommand(ctx, bson.D{
 		{Key: "renameCollection", Value: t.DB.Name() + "." + fresh}, {Key: "to", Value: t.DB.Name() + "." + collection},
@@ -169,17 +177,28 @@ func (t MongoTables) Others(ctx context.Context) ([]view.Version, error) {
 	return others, nil
 }
 
-// Drop implements view.Tables. The collection goes first: positions without it would be a view that lost its rows.
+// Drop implements view.Tables. The collection goes first: positions without it would be a view that lost its rows. A swap to
+// this version that was interrupted while it could still be given up is given up.
 func (t MongoTables) Drop(ctx context.Context, version int) error {
-	begun, err := t.Begun(ctx, view.Swap{Topic: events.Topic, To: version})
+	store, swap := mongostore.New(t.DB), view.Swap{Topic: events.Topic, To: version}
+	begun, err := t.Begun(ctx, swap)
 	if err != nil {
 		return err
 	}
 	if begun {
 		return fmt.Errorf("%w: its swap has begun, and has to be finished", view.ErrActive)
 	}
+	live, err := store.Positions(ctx, Name, events.Topic)
+	if err != nil {
+		return err
+	}
+	for _, at := range live {
+		if err := store.Thaw(ctx, at, at); err != nil {
+			return err
+		}
+	}
 	if err := t.DB.Collection(DraftCollection(version)).Drop(ctx); err != nil {
 		return mongostore.Sort(err)
 	}
-	return mongostore.New(t.DB).Remove(ctx, view.Draft(Name, version))
+	return store.Remove(ctx, view.Draft(Name, version))
 }

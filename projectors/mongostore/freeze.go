@@ -10,15 +10,19 @@ import (
 )
 
 // Freeze holds all positions of a projection while its collection is replaced, and returns them by partition. Nobody but the
-// one who replaces it ends that. It can be repeated.
-func (s Store) Freeze(ctx context.Context, projection, topic, cause string) (map[int32]view.Position, error) {
+// one who replaces it ends that. It can be repeated: positions that are of another version have been thawed already, and are
+// left alone. Beside an error it returns those that it has held before.
+func (s Store) Freeze(ctx context.Context, projection, topic string, version int, cause string) (map[int32]view.Position, error) {
 	positions, err := s.Positions(ctx, projection, topic)
 	if err != nil {
 		return nil, err
 	}
 	frozen := make(map[int32]view.Position, len(positions))
 	for _, at := range positions {
-		if frozen[at.Partition], err = s.change(ctx, at.Stream, func(p *view.Position) error {
+		if at.Version != version {
+			continue
+		}
+		held, err := s.change(ctx, at.Stream, func(p *view.Position) error {
 			switch {
 			case Frozen(*p) && p.Cause == cause:
 				return nil
@@ -28,9 +32,11 @@ func (s Store) Freeze(ctx context.Context, projection, topic, cause string) (map
 			p.Generation++
 			p.Paused, p.Hold, p.Target, p.Cause = p.Hold, true, view.SwapTarget, cause
 			return nil
-		}); err != nil {
-			return nil, err
+		})
+		if err != nil {
+			return frozen, err
 		}
+		frozen[at.Partition] = held
 	}
 	return frozen, nil
 }

@@ -62,10 +62,14 @@ func (s Store) Claim(ctx context.Context, stream view.Stream) (view.Position, er
 	}
 }
 
+// generationsOf is the first generation of a version. What a zombie of the version before may still write has its generation,
+// and must not overwrite what the newer version holds, however often the older one was claimed.
+func generationsOf(version int) int64 { return int64(max(version, 1)-1) * 1_000_000 }
+
 // Create implements view.Store.
 func (s Store) Create(ctx context.Context, first view.Position) error {
 	_, err := s.positions.InsertOne(ctx, documentOf(view.Position{
-		Stream: first.Stream, Mark: first.Mark, Version: first.Version, Target: view.NoTarget,
+		Stream: first.Stream, Mark: first.Mark, Version: first.Version, Generation: generationsOf(first.Version), Target: view.NoTarget,
 	}))
 	if mongo.IsDuplicateKeyError(err) {
 		return nil

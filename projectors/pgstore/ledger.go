@@ -64,6 +64,17 @@ func (l Ledger) Write(ctx context.Context, e Entry) error {
 	return nil
 }
 
+// Note adds an entry unless there is one with its id: what is told a second time, by whoever knows less of it, changes nothing.
+func (l Ledger) Note(ctx context.Context, e Entry) error {
+	_, err := l.pool.Exec(ctx, `insert into leadlog.ledger (id, at, ended_at, who, source, verb, view, plan, reason, outcome, detail)
+		values ($1, now(), now(), $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing`,
+		e.ID, e.Who, e.Source, e.Verb, e.View, e.Plan, e.Reason, e.Outcome, e.Detail)
+	if err != nil {
+		return fmt.Errorf("write the ledger: %w", Sort(err))
+	}
+	return nil
+}
+
 // Entries returns the latest changes, the newest first.
 func (l Ledger) Entries(ctx context.Context, limit int) ([]Entry, error) {
 	rows, err := l.pool.Query(ctx, `select id, at, ended_at, who, source, verb, view, plan, reason, outcome, detail

@@ -107,20 +107,14 @@ func (s Store) Rewind(
 
 // locked runs do in a transaction that holds the stream's position row. The lock is its first statement: whoever writes a
 // view without it could be overtaken between its look and its write.
+//
+// Whoever waited for the lock while a swap gave the name to another row finds none: the one that it waited for has another
+// name by then, and the new one is younger than the statement. A second statement sees it.
 func (s Store) locked(ctx context.Context, stream view.Stream, do func(pgx.Tx, view.Position) error) error {
 	return Sort(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		batch := &pgx.Batch{}
-		batch.Queue(idle)
-		batch.Queue(`select `+columns+` from leadlog.position where projection = $1 and topic = $2 and partition = $3 for update`,
-			stream.Projection, stream.Topic, stream.Partition)
-		results := tx.SendBatch(ctx, batch)
-		stored := view.Position{Stream: stream}
-		_, err := results.Exec()
-		if err == nil {
-			err = results.QueryRow().Scan(fields(&stored)...)
-		}
-		if closed := results.Close(); err == nil {
-			err = closed
+		stored, err := lockRow(ctx, tx, stream)
+		if errors.Is(err, pgx.ErrNoRows) {
+			stored, err = lockRow(ctx, tx, stream)
 		}
 		if errors.Is(err, pgx.ErrNoRows) {
 			return view.ErrPositionGone
@@ -130,6 +124,23 @@ func (s Store) locked(ctx context.Context, stream view.Stream, do func(pgx.Tx, v
 		}
 		return do(tx, stored)
 	}))
+}
+
+// lockRow locks a position row and returns it, in one round trip.
+func lockRow(ctx context.Context, tx pgx.Tx, stream view.Stream) (stored view.Position, err error) {
+	batch := &pgx.Batch{}
+	batch.Queue(idle)
+	batch.Queue(`select `+columns+` from leadlog.position where projection = $1 and topic = $2 and partition = $3 for update`,
+		stream.Projection, stream.Topic, stream.Partition)
+	results := tx.SendBatch(ctx, batch)
+	stored.Stream = stream
+	if _, err = results.Exec(); err == nil {
+		err = results.QueryRow().Scan(fields(&stored)...)
+	}
+	if closed := results.Close(); err == nil {
+		err = closed
+	}
+	return stored, err
 }
 
 func (s Store) update(ctx context.Context, tx pgx.Tx, p view.Position) error {

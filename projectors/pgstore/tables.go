@@ -32,7 +32,8 @@ const readersWithin = `set local lock_timeout = '100ms'`
 // Swap implements view.Tables, in one transaction. From its first lock on the old version stands still; readers see either
 // version whole.
 func (t Tables) Swap(ctx context.Context, s view.Swap) error {
-	return Sort(pgx.BeginFunc(ctx, t.Pool, func(tx pgx.Tx) error {
+	var behind error // of the new version, not of PostgreSQL: trying again may not help
+	err := pgx.BeginFunc(ctx, t.Pool, func(tx pgx.Tx) error {
 		if err := t.alone(ctx, tx); err != nil {
 			return err
 		}
@@ -45,8 +46,8 @@ func (t Tables) Swap(ctx context.Context, s view.Swap) error {
 				return fmt.Errorf("%w: version %d is active, not %d", view.ErrFenced, at.Version, s.From)
 			}
 		}
-		if err := s.CatchUp(ctx, live); err != nil {
-			return err
+		if behind = s.CatchUp(ctx, live); behind != nil {
+			return behind
 		}
 		failpoint.Reach("pgstore swap locked")
 		draft, err := t.lock(ctx, tx, view.Draft(t.Projection, s.To), s.Topic)
@@ -57,7 +58,11 @@ func (t Tables) Swap(ctx context.Context, s view.Swap) error {
 			return err
 		}
 		return t.repoint(ctx, tx, s)
-	}))
+	})
+	if behind != nil {
+		return behind
+	}
+	return Sort(err)
 }
 
 // alone keeps swaps and drops of a view in a row: what one of them found must hold until it ends.
@@ -158,9 +163,10 @@ func (t Tables) Drop(ctx context.Context, version int) error {
 		}
 		draft := view.Draft(t.Projection, version)
 		batch := &pgx.Batch{}
-		batch.Queue(`drop schema if exists ` + pgx.Identifier{Versioned(t.Projection, version)}.Sanitize() + ` cascade`)
+		// Positions first, as every worker locks them: one that is still feeding this version ends, and there is no deadlock.
 		batch.Queue(`delete from leadlog.position where projection = $1`, draft)
 		batch.Queue(`delete from leadlog.alarm where projection = $1`, draft)
+		batch.Queue(`drop schema if exists ` + pgx.Identifier{Versioned(t.Projection, version)}.Sanitize() + ` cascade`)
 		return tx.SendBatch(ctx, batch).Close()
 	}))
 }

@@ -86,7 +86,7 @@ func note(stores *catalog.Stores) func(context.Context, runner.Reset) error {
 		if entry.Detail, err = json.Marshal(detail); err != nil {
 			return err
 		}
-		return pgstore.NewLedger(pool).Write(ctx, entry)
+		return pgstore.NewLedger(pool).Note(ctx, entry)
 	}
 }
 

@@ -21,6 +21,12 @@ func (w *worker) advise(err error, verb, flags string) error {
 	return advised{err, fmt.Sprintf("ops %s %s --topic %s:%d %s", verb, view.Base(w.stream.Projection), w.stream.Topic, w.stream.Partition, flags)}
 }
 
+// lastResort advises about a record that the store refuses: a skip loses it for this view, so the store comes first.
+func (w *worker) lastResort(refused error, offset int64) error {
+	of := fmt.Sprintf("%s --topic %s:%d", view.Base(w.stream.Projection), w.stream.Topic, w.stream.Partition)
+	return advised{refused, fmt.Sprintf("once the store takes it: ops resume %s; as the last resort: ops skip %s --to-offset %d", of, of, offset+1)}
+}
+
 // reasonOf is what is stored of why a partition is stopped, with the command that helps: see view.Advice.
 func (w *worker) reasonOf(err error) string {
 	var a advised

@@ -23,6 +23,9 @@ func (w *worker) claim(ctx context.Context) (view.Position, int64, error) {
 		return view.Position{}, 0, err
 	}
 	at, err := w.cfg.View.Claim(ctx, w.stream)
+	if err == nil || errors.Is(err, view.ErrHeld) || errors.Is(err, view.ErrOtherTopic) || errors.Is(err, view.ErrPositionGone) {
+		w.saw(at, !errors.Is(err, view.ErrPositionGone))
+	}
 	if err == nil && at.Next > end { // whoever had it before may have gone on since the end was asked for
 		if start, end, err = w.bounds(ctx); err != nil {
 			return at, 0, err

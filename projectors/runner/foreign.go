@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -82,11 +83,16 @@ func (w *worker) refuse(offset int64, at view.Position, start int64) string {
 	return why
 }
 
+// tellWithin bounds the wait for the ledger.
+const tellWithin = 5 * time.Second
+
 // tell has the reset written down. What can't be written now is in the log: a ledger that is away must not stop a view.
 func (w *worker) tell(ctx context.Context, r Reset) {
 	if w.cfg.Note == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, tellWithin)
+	defer cancel()
 	if err := w.cfg.Note(ctx, r); err != nil {
 		w.log.Error("a reset with a Kafka tool is not in the ledger", "stream", w.stream.String(), "to", r.To, "error", err)
 	}

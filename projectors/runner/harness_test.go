@@ -87,7 +87,10 @@ func (p *pipeline) start() *running {
 	run, err := runner.New(runner.Config{
 		View: p.view, Broker: broker.Config{Brokers: p.brokers, Dev: true}, Health: r.health,
 		Log: slog.New(slog.NewTextHandler(r.log, nil)),
-		Note: func(_ context.Context, reset runner.Reset) error {
+		Note: func(ctx context.Context, reset runner.Reset) error {
+			if _, bounded := ctx.Deadline(); !bounded {
+				p.Error("a ledger that hangs would stop the view")
+			}
 			p.resets <- reset
 			return nil
 		},

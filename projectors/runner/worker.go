@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -129,7 +130,7 @@ func (w *worker) apply(ctx context.Context, at view.Position, records []*kgo.Rec
 	if len(records) >= bigBatch {
 		w.pace.applied(len(records), time.Now())
 	}
-	clear(w.parked)
+	maps.DeleteFunc(w.parked, func(offset int64, _ struct{}) bool { return offset < moved.Next }) // half a batch may be left: see narrow
 	w.redeem(ctx, batch)
 	w.moved(moved, end)
 	w.metrics.onApplied(moved, len(records), end, started, last.Timestamp)
@@ -141,7 +142,7 @@ func (w *worker) apply(ctx context.Context, at view.Position, records []*kgo.Rec
 func (w *worker) narrow(ctx context.Context, at view.Position, records []*kgo.Record, end int64, refused error) (view.Position, error) {
 	half := len(records) / 2
 	if half == 0 {
-		return at, w.advise(refused, "skip", fmt.Sprintf("--to-offset %d", records[0].Offset+1))
+		return at, w.lastResort(refused, records[0].Offset)
 	}
 	at, err := w.apply(ctx, at, records[:half], end)
 	if err != nil {
@@ -198,7 +199,9 @@ func (w *worker) readError(err error) error {
 	switch {
 	case errors.Is(err, errStale), errors.Is(err, context.Canceled):
 		return err
-	case errors.Is(err, kerr.OffsetOutOfRange), errors.Is(err, kerr.UnknownTopicID):
+	case errors.Is(err, kerr.UnknownTopicID):
+		return fmt.Errorf("%w: read the log: %w", view.ErrOtherTopic, err)
+	case errors.Is(err, kerr.OffsetOutOfRange):
 		return fmt.Errorf("read the log: %w", err)
 	case errors.As(err, &loss):
 		return w.advise(fmt.Errorf("the log was cut off below what this view has applied (up to %d, now %d): acknowledged events are lost; compare with `ops topic check`: %w",
@@ -207,8 +210,8 @@ func (w *worker) readError(err error) error {
 	return fmt.Errorf("%w: read the log: %w", view.ErrStoreDown, err)
 }
 
-// stop raises an alarm and waits for a person: until the stored position changes (a rewind, a skip) or the partition is
-// taken away.
+// stop raises an alarm and waits for a person: until the stored position is another one (a rewind, a skip) than the worker
+// last saw, or the partition is taken away. It is not read again for that: whoever was quicker than the reading would be missed.
 func (w *worker) stop(ctx context.Context, why error) {
 	reason := w.reasonOf(why)
 	w.board.show(w, Stopped, reason)
@@ -216,32 +219,25 @@ func (w *worker) stop(ctx context.Context, why error) {
 	if err := w.reader.release(ctx, w.stream.Partition); err != nil {
 		return
 	}
-	at, stored := w.lookUp(ctx)
 	select {
-	case <-w.sleepAt(at, stored):
+	case <-w.untilMoved():
 	case <-ctx.Done():
 	}
 }
 
-// lookUp reads what the store has of this stream. When it can't be read, the watch finds a difference, and the worker tries.
-func (w *worker) lookUp(ctx context.Context) (at view.Position, stored bool) {
-	positions, err := w.cfg.View.Positions(ctx, w.stream.Topic)
-	if err != nil {
-		return view.Position{Generation: -1}, true
-	}
-	for _, p := range positions {
-		if p.Partition == w.stream.Partition {
-			return p, true
-		}
-	}
-	return view.Position{}, false
+// saw notes what the store had of this stream when it was claimed, or that it had nothing.
+func (w *worker) saw(at view.Position, stored bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at, w.stored = at, stored
 }
 
-func (w *worker) sleepAt(at view.Position, stored bool) <-chan struct{} {
+// untilMoved returns a channel that the watch closes once the position is not what the worker last saw.
+func (w *worker) untilMoved() <-chan struct{} {
 	stale := make(chan struct{})
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.at, w.stored, w.live, w.stale = at, stored, false, stale
+	w.live, w.stale = false, stale
 	return stale
 }
 
