@@ -14,6 +14,8 @@ import (
 
 	"leadlog/events"
 	"leadlog/ops/control"
+	"leadlog/projectors/runner"
+	"leadlog/projectors/view"
 )
 
 // settle finishes what was cut off, takes back what was paused, and lets the views come to the log's end.
@@ -21,12 +23,38 @@ func (d *drill) settle() {
 	d.Helper()
 	d.say("settle")
 	d.finishAll()
-	for name := range d.views {
-		_, err := d.system.Resume(d.Context(), name, control.Partitions{}, reason)
-		d.must(err)
-	}
 	d.joinOne()
+	for name := range d.views {
+		d.await("resume "+name, func() (bool, string) {
+			_, err := d.system.Resume(d.Context(), name, control.Partitions{}, reason)
+			if errors.Is(err, view.ErrHeld) { // a rewind that somebody left half done: the projectors finish it
+				return false, err.Error()
+			}
+			d.must(err)
+			return true, ""
+		})
+	}
+	d.await("nobody's commit is left to be seen", d.mirrored)
 	d.await("every view is at the log's end", d.atEnd)
+}
+
+// mirrored says whether every offset that a person has committed was seen by whoever has the partition now.
+func (d *drill) mirrored() (so bool, but string) {
+	d.Helper()
+	for name := range d.views {
+		committed, err := d.admin().FetchOffsets(d.Context(), runner.Group(name))
+		if err != nil {
+			return false, err.Error()
+		}
+		for _, partitions := range committed {
+			for _, at := range partitions {
+				if at.At >= 0 && at.Metadata != runner.Marker {
+					return false, fmt.Sprintf("%s/%d", name, at.Partition)
+				}
+			}
+		}
+	}
+	return true, ""
 }
 
 // atEnd says whether every view has every partition at its end, and nothing holds it.

@@ -20,7 +20,7 @@ func TestAnySequenceEndsWithTheViewsEqualToTheLog(t *testing.T) {
 	}
 	began := time.Now()
 	var all errgroup.Group                   // and not t.Parallel, which runs as many as there are processors
-	all.SetLimit(int(setting(t, "at-once"))) //nolint:gosec // a few
+	all.SetLimit(int(setting(t, "at-once")))
 	for seed := first; seed < first+count; seed++ {
 		all.Go(func() error {
 			t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { sequence(t, seed) })
@@ -33,7 +33,7 @@ func TestAnySequenceEndsWithTheViewsEqualToTheLog(t *testing.T) {
 
 // sequence runs the steps that a seed says, and then looks at what they have left.
 func sequence(t *testing.T, seed uint64) {
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // to be repeated
+	random := rand.New(rand.NewPCG(seed, 0))
 	d := &drill{T: t, random: random, began: time.Now(), onMongo: seed%2 == 1 && os.Getenv("MONGODB_URI") != ""}
 	defer func() {
 		if t.Failed() || setting(t, "seed") == seed {

@@ -100,7 +100,7 @@ func (d *drill) produce(r *kgo.Record, a appended) {
 func (d *drill) uuid() uuid.UUID {
 	var id uuid.UUID
 	for i := range id {
-		id[i] = byte(d.random.UintN(256)) //nolint:gosec // below 256
+		id[i] = byte(d.random.UintN(256))
 	}
 	id[6], id[8] = id[6]&0x0f|0x70, id[8]&0x3f|0x80 // version 7
 	return id

@@ -56,6 +56,9 @@ func (d *drill) operate(what string, do func(context.Context, *control.System) e
 	}
 	err := do(ctx, system)
 	switch {
+	case errors.Is(err, control.ErrBusy): // PostgreSQL has yet to notice that somebody was cut off
+		d.say("  %s: %v", what, err)
+		return true
 	case c.was.Load():
 		d.say("  %s: cut off at request %d (answered: %v): %v", what, requests, c.after.Load(), err)
 		return true
@@ -212,7 +215,8 @@ func (d *drill) pickTarget(everywhere bool) control.RewindTarget {
 // skip has a view that is paused pass over its next record, which it may have had before.
 func (d *drill) skip() {
 	d.Helper()
-	name, partition := d.pickView(), d.pickPartition()
+	// dedup is left out: it folds in place, and of a record that it had applied before it keeps the key until its window ends.
+	name, partition := []string{"leads", "audit"}[d.random.IntN(2)], d.pickPartition()
 	of := control.Partitions{Numbers: []int32{partition}}
 	d.say("skip the next record of %s/%d", name, partition)
 	d.operate("pause", func(ctx context.Context, s *control.System) error {

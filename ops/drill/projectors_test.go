@@ -49,7 +49,7 @@ func (d *drill) start() {
 	d.must(err)
 	binary, err := os.Executable()
 	d.must(err)
-	p.cmd = exec.Command(binary, "-test.run=^$") //nolint:noctx // it ends with its input
+	p.cmd = exec.Command(binary, "-test.run=^$")
 	p.cmd.Env = append(os.Environ(), projectorsEnv+"="+string(settings))
 	p.cmd.Stdout, p.cmd.Stderr = p.said, p.said
 	p.in, err = p.cmd.StdinPipe()
@@ -94,6 +94,7 @@ func (d *drill) crash(p *projectors, requests int, after bool) {
 		d.awaitEnd(p)
 	}
 	d.forget(p)
+	d.crashed = time.Now()
 }
 
 func (d *drill) awaitEnd(p *projectors) {

@@ -66,7 +66,10 @@ func (d *drill) crashOne() {
 	if len(d.running) == 0 {
 		d.joinOne()
 	}
-	d.within(3*time.Second, d.joined)
+	if but := d.within(5*time.Second, d.joined); but != "" {
+		d.say("nobody is killed: a member of %s is still joining", but)
+		return
+	}
 	victim := d.running[d.random.IntN(len(d.running))]
 	requests, after := 1+d.random.IntN(40), d.random.IntN(2) == 0
 	d.say("kill projectors %d at request %d (answered: %v)", victim.number, requests, after)
@@ -77,10 +80,13 @@ func (d *drill) crashOne() {
 	}
 }
 
-// joined says whether nobody is about to join. The in-process broker never gives away what it has assigned to a member that was
-// killed while it joined; Kafka does.
+// joined says whether nobody is about to join, and nobody who was killed is still counted. The in-process broker was seen to
+// keep for ever what it had assigned to a member that was killed while it joined; crashes on Kafka are in ops/e2e.
 func (d *drill) joined() (so bool, but string) {
 	for name := range d.views {
+		if time.Since(d.crashed) < 2*session {
+			return false, name
+		}
 		group, err := d.admin().DescribeGroups(d.Context(), runner.Group(name))
 		if err != nil || group[runner.Group(name)].State != "Stable" || len(group[runner.Group(name)].Members) != len(d.running) {
 			return false, name

@@ -46,6 +46,7 @@ type drill struct {
 
 	running []*projectors
 	started int
+	crashed time.Time // when the last one was killed
 
 	phones []string
 	clock  time.Time // T of the last event, or nearly

@@ -26,7 +26,7 @@ func TestInterleaving8_OffsetsResetWithApachesTool(t *testing.T) {
 	if n := w.count(`select count(*) from landing_phone`); n != 84 {
 		t.Errorf("%d leads, want 84: offsets were skipped", n)
 	}
-	if status := w.ops(0, "status"); !strings.Contains(status, "ops skip leads --topic "+events.Topic+":") {
+	if status := w.ops(3, "status"); !strings.Contains(status, "ops skip leads --topic "+events.Topic+":") {
 		t.Errorf("status does not say which command was meant:\n%s", status)
 	}
 	running.end(t)

@@ -54,13 +54,12 @@ func (w *operated) ops(code int, args ...string) string {
 	return string(out)
 }
 
-// execute makes a plan and executes it, and returns what the dry run printed.
-func (w *operated) execute(args ...string) (shown string) {
+// execute makes a plan and executes it.
+func (w *operated) execute(args ...string) {
 	w.Helper()
-	shown = w.ops(0, args...)
+	shown := w.ops(0, args...)
 	plan, _, _ := strings.Cut(strings.TrimPrefix(shown, "plan: "), "\n")
 	w.ops(0, args[0], "--execute", "--plan", plan, "--reason", "a test")
-	return shown
 }
 
 // lead appends a submission of a phone, and returns its record.

@@ -120,7 +120,7 @@ func (m *mortals) restore() {
 // program starts a program; the failpoint may be empty.
 func (m *mortals) program(failpoint, name string, args ...string) *exec.Cmd {
 	m.Helper()
-	cmd := exec.Command(filepath.Join(m.bin, name), args...) //nolint:noctx // it is killed with the test
+	cmd := exec.Command(filepath.Join(m.bin, name), args...)
 	cmd.Env = append(append(os.Environ(), m.env...), "LEADLOG_FAILPOINT="+failpoint)
 	return cmd
 }
