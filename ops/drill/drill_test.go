@@ -19,7 +19,7 @@ func TestAnySequenceEndsWithTheViewsEqualToTheLog(t *testing.T) {
 		first, count = seed, 1
 	}
 	began := time.Now()
-	var all errgroup.Group                   // and not t.Parallel, which runs as many as there are processors
+	var all errgroup.Group // and not t.Parallel, which runs as many as there are processors
 	all.SetLimit(int(setting(t, "at-once")))
 	for seed := first; seed < first+count; seed++ {
 		all.Go(func() error {
