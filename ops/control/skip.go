@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -219,8 +220,8 @@ func (s *System) checkHole(ctx context.Context, o *opened, plan uuid.UUID, body 
 	if !ok {
 		return stored, false, fmt.Errorf("%w: %s has no position any more", ErrPlanStale, body.At.Stream)
 	}
-	if stored.Cause == plan.String() {
-		return stored, true, nil
+	if slices.ContainsFunc(o.holes, func(h view.Hole) bool { return h.Cause == plan.String() }) {
+		return stored, true, nil // the position may have been moved since, by a rewind or a swap
 	}
 	if rewinding(stored) {
 		return stored, false, underWay(stored)

@@ -140,3 +140,31 @@ func TestResumeTriesAgainWhatIsStopped(t *testing.T) {
 	w.awaitApplied()
 	w.await("the alarm taken back", func() bool { return len(status().Stopped) == 0 })
 }
+
+// A skip whose answer was lost is done, whatever came after it: its hole names the plan.
+func TestASkipTakenUpAgainAfterASwapIsDone(t *testing.T) {
+	w := made(t)
+	w.project()
+	lead := w.lead("09121234567")
+	w.awaitApplied()
+	of := control.Partitions{Numbers: []int32{lead.Partition}}
+	if _, err := w.system.Pause(t.Context(), "leads", of, "test"); err != nil {
+		t.Fatal(err)
+	}
+	next := w.lead("09121234567")
+	plan, err := w.system.PlanSkip(t.Context(), control.SkipRequest{View: "leads", Partition: lead.Partition, To: next.Offset + 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := control.SkipOrder{Plan: plan.ID, Reason: "test"}
+	if _, err := w.system.Skip(t.Context(), order); err != nil {
+		t.Fatal(err)
+	}
+	w.swap(w.rebuild("leads"))
+	if _, err := w.system.Skip(t.Context(), order); err != nil {
+		t.Fatalf("taken up again: %v", err)
+	}
+	if n := w.count(`select count(*) from leadlog.ledger where verb = 'skip' and outcome = 'done'`); n != 1 {
+		t.Fatalf("%d skips are done in the ledger, want 1", n)
+	}
+}

@@ -144,7 +144,7 @@ func holesOf(ctx context.Context, v view.View, topic string) (map[int32][]view.H
 
 // inHole says whether an offset was passed over. The view has nothing of what is there, and nothing of its doing.
 func inHole(holes []view.Hole, offset int64) bool {
-	return slices.ContainsFunc(holes, func(h view.Hole) bool { return offset >= h.From && offset < h.To })
+	return slices.ContainsFunc(holes, func(h view.Hole) bool { return h.Holds(offset) })
 }
 
 // heldNotes says which partitions do not go on: they are compared up to where they stand.

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -27,7 +26,7 @@ func (r *Runner) Feed(ctx context.Context) error {
 	all := r.everything(topicID)
 	group.Go(func() error {
 		defer stopReading()
-		r.attendFeed(ctx, all)
+		r.attend(ctx, all)
 		all.end(partitions())
 		all.all.Wait()
 		return nil
@@ -44,25 +43,4 @@ func partitions() []int32 {
 		all[p] = int32(p)
 	}
 	return all
-}
-
-// attendFeed looks after the workers until ctx ends.
-func (r *Runner) attendFeed(ctx context.Context, all *membership) {
-	watch, keep := time.NewTicker(watchEvery), time.NewTicker(keepEvery)
-	defer watch.Stop()
-	defer keep.Stop()
-	upkeep := errgroup.Group{}
-	upkeep.SetLimit(1)
-	defer upkeep.Wait() //nolint:errcheck // it returns none
-	r.keepOnce(ctx, &upkeep, all)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-watch.C:
-			r.watch(ctx, all)
-		case <-keep.C:
-			r.keepOnce(ctx, &upkeep, all)
-		}
-	}
 }

@@ -176,7 +176,7 @@ func (r *Runner) watch(ctx context.Context, members *membership) {
 }
 
 func (r *Runner) mirrorOnce(ctx context.Context, members *membership) {
-	if !members.joined() {
+	if members.client == nil || !members.joined() { // without a group there is nothing to mirror to
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
