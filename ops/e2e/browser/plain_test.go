@@ -29,7 +29,7 @@ func TestWithoutJavaScriptANumberIsTakenOnce(t *testing.T) {
 			tb.enter()
 			tb.thanked(lang)
 			tb.shot("thanks")
-			eval[any](tb, `location.reload()`)
+			tb.reload()
 			tb.until(`document.readyState == "complete" && performance.getEntriesByType("navigation")[0].type == "reload"`)
 			tb.thanked(lang)
 			if posts := tb.posts(); len(posts) != 1 || posts[0].status != http.StatusSeeOther {

@@ -124,7 +124,7 @@ func TestBackFromTheThanksAnotherNumberCanBeSent(t *testing.T) {
 			tb.write("09121234567")
 			tb.press()
 			tb.thanked(site.English)
-			eval[any](tb, `history.back()`)
+			tb.back()
 			tb.arrive("/?lang=en")
 			if got, want := eval[bool](tb, marked), script == ""; got != want {
 				t.Errorf("the page came back from memory: %v, want %v", got, want)

@@ -108,6 +108,20 @@ func (tb *tab) visit(path string) {
 	tb.do(chromedp.Navigate(tb.edge.url + path))
 }
 
+// reload and back ask the browser, as its own buttons do. A script that asked would be gone with its page, sometimes before
+// its answer had come.
+func (tb *tab) reload() {
+	tb.Helper()
+	call(tb, page.Reload, page.ReloadParams{})
+}
+
+func (tb *tab) back() {
+	tb.Helper()
+	history := call(tb, page.GetNavigationHistory, cdp.Empty{})
+	before := history.Entries[history.CurrentIndex-1]
+	call(tb, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: before.ID})
+}
+
 // arrive waits until a page of the edge is there whole.
 func (tb *tab) arrive(path string) {
 	tb.Helper()

@@ -90,7 +90,7 @@ func TestWhatIsSeenAfterAReloadIsPosted(t *testing.T) {
 	tb.visit("/?lang=en")
 	tb.sees(variants[1], true)
 	tb.write("0912")
-	eval[any](tb, `location.reload()`)
+	tb.reload()
 	tb.until(`document.readyState == "complete" && document.querySelector("h1").textContent == ` + quote(variants[2].Texts.Title))
 	tb.sees(variants[2], true)
 	tb.write("09121234567")
