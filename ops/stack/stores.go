@@ -16,8 +16,9 @@ import (
 	"leadlog/ops/stack/locals3"
 )
 
-// closeTimeout is how long PostgreSQL may take to close. Killed, it loses nothing either.
-const closeTimeout = 5 * time.Second
+// closeTimeout is how long PostgreSQL may take to close: its last checkpoint waits for the disk, and for whoever else uses it.
+// Killed, it loses nothing either.
+const closeTimeout = 30 * time.Second
 
 // stores are the broker and the stores of a stack. All answer once startStores has returned.
 type stores struct {
