@@ -28,7 +28,7 @@ import (
 )
 
 // need returns a variable, or skips and names it.
-func need(b *testing.B, name string) string {
+func need(b testing.TB, name string) string {
 	b.Helper()
 	value := os.Getenv(name)
 	if value == "" {
@@ -37,7 +37,7 @@ func need(b *testing.B, name string) string {
 	return value
 }
 
-func brokers(b *testing.B) []string {
+func brokers(b testing.TB) []string {
 	b.Helper()
 	list, err := broker.ParseBrokers(need(b, "KAFKA_BROKERS"))
 	if err != nil {
@@ -61,7 +61,7 @@ type backlog struct {
 	events  int
 }
 
-func newBacklog(b *testing.B) *backlog {
+func newBacklog(b testing.TB) *backlog {
 	b.Helper()
 	log := &backlog{brokers: brokers(b), topic: "phone-submitted-bench-" + uuid.NewString(), events: backlogSize()}
 	client, err := broker.NewClient(broker.Config{Brokers: log.brokers, ClientID: "leadlog-bench"},
@@ -81,7 +81,7 @@ func newBacklog(b *testing.B) *backlog {
 	return log
 }
 
-func (log *backlog) fill(b *testing.B, client *kgo.Client) {
+func (log *backlog) fill(b testing.TB, client *kgo.Client) {
 	b.Helper()
 	var failed atomic.Pointer[error]
 	for i := range log.events {
@@ -116,7 +116,7 @@ func (log *backlog) fill(b *testing.B, client *kgo.Client) {
 }
 
 // ends returns the end of each partition.
-func (log *backlog) ends(b *testing.B, client *kgo.Client) map[int32]int64 {
+func (log *backlog) ends(b testing.TB, client *kgo.Client) map[int32]int64 {
 	b.Helper()
 	listed, err := kadm.NewClient(client).ListEndOffsets(b.Context(), log.topic)
 	if err != nil {
@@ -140,14 +140,14 @@ func BenchmarkBacklog(b *testing.B) {
 	})
 	for _, target := range []struct {
 		name, projection string
-		urls             func(*testing.B) catalog.URLs
+		urls             func(testing.TB) catalog.URLs
 	}{
-		{"leads", "leads", func(b *testing.B) catalog.URLs { return catalog.URLs{Database: pgtest.New(b)} }},
-		{"audit-postgresql", "audit", func(b *testing.B) catalog.URLs { return catalog.URLs{Database: pgtest.New(b)} }},
-		{"audit-mongodb", "audit", func(b *testing.B) catalog.URLs {
+		{"leads", "leads", func(b testing.TB) catalog.URLs { return catalog.URLs{Database: pgtest.New(b)} }},
+		{"audit-postgresql", "audit", func(b testing.TB) catalog.URLs { return catalog.URLs{Database: pgtest.New(b)} }},
+		{"audit-mongodb", "audit", func(b testing.TB) catalog.URLs {
 			return catalog.URLs{Mongo: inDatabase(need(b, "MONGODB_URI"), "leadlog_bench_"+uuid.NewString()[:8])}
 		}},
-		{"dedup", "dedup", func(b *testing.B) catalog.URLs { return catalog.URLs{Redis: need(b, "REDIS_URL")} }},
+		{"dedup", "dedup", func(b testing.TB) catalog.URLs { return catalog.URLs{Redis: need(b, "REDIS_URL")} }},
 	} {
 		b.Run(target.name, func(b *testing.B) {
 			urls, rate := target.urls(b), 0.0
@@ -214,7 +214,7 @@ func (log *backlog) drainAnd(b *testing.B, projection string, urls catalog.URLs,
 }
 
 // awaitEnds waits until a view has applied everything, and returns the most memory that Go had in use meanwhile.
-func awaitEnds(b *testing.B, v view.View, topic string, ends map[int32]int64) (peak float64) {
+func awaitEnds(b testing.TB, v view.View, topic string, ends map[int32]int64) (peak float64) {
 	b.Helper()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()

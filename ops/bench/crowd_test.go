@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leadlog/ingest/server"
+	generator "leadlog/ops/load"
 	"leadlog/ops/stack/localpg/pgtest"
 )
 
@@ -32,6 +33,13 @@ func TestMain(m *testing.M) {
 	if order := os.Getenv(crowdVariable); order != "" {
 		address, manner, _ := strings.Cut(order, " ")
 		if err := stand(address, manner); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if order := os.Getenv(generator.Variable); order != "" {
+		if err := generator.Main(context.Background(), order, os.Stdin, os.Stdout, os.Stderr); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -84,7 +92,7 @@ func BenchmarkCrowd(b *testing.B) {
 }
 
 // startElsewhere serves nothing, as patiently as the edge.
-func startElsewhere(b *testing.B) string {
+func startElsewhere(b testing.TB) string {
 	b.Helper()
 	ln, limits := listen(b), server.DefaultLimits()
 	background(b, func(ctx context.Context) error {
@@ -102,7 +110,7 @@ func startElsewhere(b *testing.B) string {
 }
 
 // gather starts the crowd, and returns when all of it stands. It stands until leave is called.
-func gather(b *testing.B, address, manner string) (leave func()) {
+func gather(b testing.TB, address, manner string) (leave func()) {
 	b.Helper()
 	crowd := exec.Command(os.Args[0])
 	crowd.Env = append(os.Environ(), crowdVariable+"="+address+" "+manner)
@@ -132,7 +140,7 @@ func gather(b *testing.B, address, manner string) (leave func()) {
 }
 
 // awaitEmpty returns when a process has closed what its crowd left behind.
-func awaitEmpty(b *testing.B, pid int) {
+func awaitEmpty(b testing.TB, pid int) {
 	b.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -62,20 +62,33 @@ func BenchmarkEdge(b *testing.B) {
 
 // startEdge starts an edge as it is deployed, a process of its own with claims and every limit at work; only the rate limit is
 // too high to bite. The topic must be there.
-func startEdge(b *testing.B) (url string, p *exec.Cmd) {
+func startEdge(b testing.TB) (url string, p *exec.Cmd) {
 	b.Helper()
-	ln := listen(b)
-	address := ln.Addr().String()
-	_ = ln.Close() // the edge takes its port
-	p = spawn(b, "ingest", "KAFKA_BROKERS="+strings.Join(brokers(b), ","), "REDIS_URL="+need(b, "REDIS_URL"), "RATE_LIMIT=1000000000",
-		"LISTEN="+address, "PRIVATE_LISTEN=127.0.0.1:0")
-	url = "http://" + address
-	awaitReady(b, url)
+	url, _, p = startEdgeWith(b, need(b, "REDIS_URL"))
 	return url, p
 }
 
+// startEdgeWith does the same with another Redis, and tells the private address too.
+func startEdgeWith(b testing.TB, redis string) (url, private string, p *exec.Cmd) {
+	b.Helper()
+	address, private := freeAddress(b), freeAddress(b)
+	p = spawn(b, "ingest", "KAFKA_BROKERS="+strings.Join(brokers(b), ","), "REDIS_URL="+redis, "RATE_LIMIT=1000000000",
+		"LISTEN="+address, "PRIVATE_LISTEN="+private)
+	url = "http://" + address
+	awaitReady(b, url)
+	return url, private, p
+}
+
+// freeAddress is one that nobody listened on a moment ago.
+func freeAddress(b testing.TB) string {
+	b.Helper()
+	ln := listen(b)
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
 // startMinimal serves the least that takes a phone and appends it: no checks, no claims, no limits.
-func startMinimal(b *testing.B, topic string) string {
+func startMinimal(b testing.TB, topic string) string {
 	b.Helper()
 	client, err := broker.NewClient(broker.Config{Brokers: brokers(b), ClientID: "leadlog-bench"},
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
@@ -116,7 +129,7 @@ func startMinimal(b *testing.B, topic string) string {
 	return "http://" + ln.Addr().String()
 }
 
-func listen(b *testing.B) net.Listener {
+func listen(b testing.TB) net.Listener {
 	b.Helper()
 	var lc net.ListenConfig
 	ln, err := lc.Listen(b.Context(), "tcp", "127.0.0.1:0")
@@ -127,7 +140,7 @@ func listen(b *testing.B) net.Listener {
 }
 
 // background runs something until the benchmark ends.
-func background(b *testing.B, do func(context.Context) error) {
+func background(b testing.TB, do func(context.Context) error) {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var group errgroup.Group
@@ -162,7 +175,7 @@ func wrk(b *testing.B, url, script string, connections int) load {
 	return load{number(b, rate[1]), number(b, p99[1]) * unit}
 }
 
-func number(b *testing.B, text []byte) float64 {
+func number(b testing.TB, text []byte) float64 {
 	b.Helper()
 	n, err := strconv.ParseFloat(string(text), 64)
 	if err != nil {

@@ -204,7 +204,7 @@ func percentile(values []float64, p int) float64 {
 	return values[min(len(values)*p/100, len(values)-1)]
 }
 
-func awaitHealthy(b *testing.B, health *telemetry.Health) {
+func awaitHealthy(b testing.TB, health *telemetry.Health) {
 	b.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -218,7 +218,7 @@ func awaitHealthy(b *testing.B, health *telemetry.Health) {
 	}
 }
 
-func awaitApplied(b *testing.B, stores *catalog.Stores, client *kgo.Client) {
+func awaitApplied(b testing.TB, stores *catalog.Stores, client *kgo.Client) {
 	b.Helper()
 	ends := (&backlog{topic: events.Topic}).ends(b, client)
 	for _, entry := range catalog.All() {

@@ -76,13 +76,20 @@ func BenchmarkEdgeMemory(b *testing.B) {
 	}
 }
 
-func spawn(b *testing.B, program string, env ...string) *exec.Cmd {
+// spawn starts a program as it is deployed, with an environment that holds nothing else. It ends with the benchmark.
+func spawn(b testing.TB, program string, env ...string) *exec.Cmd {
+	b.Helper()
+	return spawnWith(b, program, nil, env...)
+}
+
+// spawnWith does the same with arguments.
+func spawnWith(b testing.TB, program string, args []string, env ...string) *exec.Cmd {
 	b.Helper()
 	bin := filepath.Join(b.TempDir(), program)
 	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", bin, "leadlog/"+program).CombinedOutput(); err != nil {
 		b.Fatalf("build %s: %v\n%s", program, err, out)
 	}
-	cmd := exec.Command(bin)
+	cmd := exec.Command(bin, args...)
 	cmd.Env = env
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
@@ -96,7 +103,7 @@ func spawn(b *testing.B, program string, env ...string) *exec.Cmd {
 }
 
 // memory reads one line of the kernel's own accounting of a process, in MB.
-func memory(b *testing.B, p *exec.Cmd, line string) float64 {
+func memory(b testing.TB, p *exec.Cmd, line string) float64 {
 	b.Helper()
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
 	if err != nil {
@@ -112,7 +119,7 @@ func memory(b *testing.B, p *exec.Cmd, line string) float64 {
 	return 0
 }
 
-func awaitReady(b *testing.B, url string) {
+func awaitReady(b testing.TB, url string) {
 	b.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -131,7 +138,7 @@ func awaitReady(b *testing.B, url string) {
 }
 
 // forgetPositions starts dedup from its beginning: the Redis that REDIS_URL names may have seen another topic of this name.
-func forgetPositions(b *testing.B, stores *catalog.Stores) {
+func forgetPositions(b testing.TB, stores *catalog.Stores) {
 	b.Helper()
 	client, err := stores.Redis()
 	if err != nil {
@@ -146,7 +153,7 @@ func forgetPositions(b *testing.B, stores *catalog.Stores) {
 }
 
 // anew removes the topics and groups of whoever was here before, and makes the topics.
-func anew(b *testing.B, servers []string) *kgo.Client {
+func anew(b testing.TB, servers []string) *kgo.Client {
 	b.Helper()
 	client, err := broker.NewClient(broker.Config{Brokers: servers, ClientID: "leadlog-bench"},
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(5*time.Millisecond),

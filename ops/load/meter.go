@@ -1,6 +1,7 @@
 package load
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -32,7 +33,8 @@ type Counts struct {
 	Offered int64 // were due
 	OK      int64 // answered with a status below 400
 	Good    int64 // of these, within a second of being due
-	Refused int64 // answered 429 or 503
+	Refused int64 // answered 429 or 503, and certainly not in the log
+	Unknown int64 // answered 503 outcome_unknown
 	Failed  int64 // answered otherwise, or not at all
 	Unsent  int64 // found no free connection of ours
 }
@@ -89,6 +91,8 @@ func (t *tally) add(o outcome, now time.Time) {
 	switch {
 	case o.unsent:
 		t.counts.Unsent++
+	case errors.Is(o.err, errUnknownOutcome):
+		t.counts.Unknown++
 	case o.err != nil:
 		t.counts.Failed++
 		t.failures[kindOf(o.err)]++
@@ -126,6 +130,7 @@ func (t *tally) merge(o *tally) {
 	t.counts.OK += o.counts.OK
 	t.counts.Good += o.counts.Good
 	t.counts.Refused += o.counts.Refused
+	t.counts.Unknown += o.counts.Unknown
 	t.counts.Failed += o.counts.Failed
 	t.counts.Unsent += o.counts.Unsent
 	t.latency.Merge(o.latency)

@@ -27,8 +27,8 @@ func Main(ctx context.Context, order string, stdin io.Reader, stdout, stderr io.
 		stop()
 	}()
 	report, err := Run(ctx, cfg, func(s Second) {
-		fmt.Fprintf(stderr, "%4d s: offered %d, ok %d, refused %d, failed %d, unsent %d; %v\n",
-			s.At, s.Offered, s.OK, s.Refused, s.Failed, s.Unsent, s.Latency)
+		fmt.Fprintf(stderr, "%4d s: offered %d, ok %d, refused %d, unknown %d, failed %d, unsent %d; %v\n",
+			s.At, s.Offered, s.OK, s.Refused, s.Unknown, s.Failed, s.Unsent, s.Latency)
 	})
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ func TestEveryRequestIsAccountedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := report.Total.Counts
-	if c.Offered != 1000 || c.OK+c.Refused+c.Failed+c.Unsent != 1000 {
+	if c.Offered != 1000 || c.OK+c.Refused+c.Unknown+c.Failed+c.Unsent != 1000 {
 		t.Errorf("not everything is told: %+v", c)
 	}
 	submitted := asked.Load()

@@ -50,6 +50,9 @@ func (v *visitor) leave() {
 // errNoReceipt is a 2xx of a submission that does not say ok.
 var errNoReceipt = errors.New("2xx without a receipt")
 
+// errUnknownOutcome is a 503 that does not say no: the event may be in the log.
+var errUnknownOutcome = errors.New("outcome unknown")
+
 // visit asks for the page, or submits a phone number.
 func (v *visitor) visit(ctx context.Context) (status int, page bool, err error) {
 	if v.random.Float64() < v.pages {
@@ -73,7 +76,7 @@ func (v *visitor) ask(ctx context.Context, request []byte) (status int, err erro
 		v.answer = bufio.NewReaderSize(v.conn, 4096)
 	}
 	status, last, err := v.exchange(request)
-	if err != nil || last {
+	if last {
 		v.leave()
 	}
 	return status, err
@@ -93,6 +96,9 @@ func (v *visitor) exchange(request []byte) (status int, last bool, err error) {
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return 0, true, err
+	}
+	if answer.StatusCode == http.StatusServiceUnavailable && bytes.Contains(body, []byte(`"outcome_unknown"`)) {
+		return answer.StatusCode, answer.Close, errUnknownOutcome
 	}
 	if request[0] == 'P' && answer.StatusCode < 300 && !bytes.Contains(body, []byte(`"ok":true`)) {
 		return 0, true, errNoReceipt
