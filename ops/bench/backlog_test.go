@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
@@ -85,15 +84,11 @@ func (log *backlog) fill(b testing.TB, client *kgo.Client) {
 	b.Helper()
 	var failed atomic.Pointer[error]
 	for i := range log.events {
-		n := i
-		if i%10 == 9 {
-			n = i - 9
-		}
 		id := uuid.Must(uuid.NewV7())
 		record, err := events.Encode(&events.Event{
 			RecordID: id, EventID: id, Claimed: time.Now(), Source: "urn:leadlog:edge:bench",
 			Submission: events.Submission{
-				Phone: fmt.Sprintf("0912%08d", n), IP: "198.51.100.7", Path: "/api/submit",
+				Phone: phoneOf(i), IP: "198.51.100.7", Path: "/api/submit",
 				UserAgent: "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Mobile Safari/537.36",
 				Page:      "https://landing.example/", Device: "mobile", Campaign: events.Campaign{Source: "bench", Medium: "cpc"},
 			},
@@ -115,6 +110,14 @@ func (log *backlog) fill(b testing.TB, client *kgo.Client) {
 	}
 }
 
+// phoneOf is the phone of the i-th event: every tenth event is of one that was there before.
+func phoneOf(i int) string {
+	if i%10 == 9 {
+		i -= 9
+	}
+	return fmt.Sprintf("0912%08d", i)
+}
+
 // ends returns the end of each partition.
 func (log *backlog) ends(b testing.TB, client *kgo.Client) map[int32]int64 {
 	b.Helper()
@@ -127,22 +130,36 @@ func (log *backlog) ends(b testing.TB, client *kgo.Client) map[int32]int64 {
 	return ends
 }
 
-// BenchmarkBacklog drains a backlog of a million events into each view, and into PostgreSQL with a plain loop that does no
-// more than it must: consume, decode, look up openers, COPY and the position in one transaction a batch.
+// BenchmarkBacklog drains a backlog of a million events into each view. The lead table's references take turns with it, the
+// median of three: a loop that COPYs the same rows and knows nothing of Kafka, one that does no more than it must (consume,
+// decode, look up openers, COPY and the position in one transaction a batch), and Kafka Connect with Debezium's JDBC sink,
+// when it is warm.
 func BenchmarkBacklog(b *testing.B) {
 	log := newBacklog(b)
-	plain := 0.0
-	b.Run("plain", func(b *testing.B) {
+	b.Run("leads", func(b *testing.B) {
+		var ours, plain, copied []load
 		for b.Loop() {
-			plain = log.drainPlain(b)
+			for range min(*edgeRuns, 3) {
+				plain = append(plain, load{rate: log.drainPlain(b)})
+				ours = append(ours, load{rate: log.drain(b, "leads", catalog.URLs{Database: pgtest.New(b)})})
+				copied = append(copied, load{rate: copyRows(b, log.events)})
+			}
 		}
-		b.ReportMetric(plain, "events/s")
+		o, p, c := median(ours).rate, median(plain).rate, median(copied).rate
+		b.ReportMetric(o, "events/s")
+		b.ReportMetric(o/p, "of-plain")
+		compare(b, against{"leads catch-up", "loop: consume, decode, look up, COPY", "events/s", o, p, ">= 0.8"})
+		compare(b, against{"leads catch-up", "loop: COPY alone", "rows/s", o, c, ""})
+		if classpath := os.Getenv("CONNECT_CLASSPATH"); classpath == "" {
+			note(b, "leads catch-up | CONNECT_CLASSPATH is not set: Kafka Connect is left out")
+		} else {
+			compare(b, against{"leads catch-up", "Kafka Connect, Debezium JDBC sink, warm", "events/s", o, drainConnect(b, log), ">= 1.5"})
+		}
 	})
 	for _, target := range []struct {
 		name, projection string
 		urls             func(testing.TB) catalog.URLs
 	}{
-		{"leads", "leads", func(b testing.TB) catalog.URLs { return catalog.URLs{Database: pgtest.New(b)} }},
 		{"audit-postgresql", "audit", func(b testing.TB) catalog.URLs { return catalog.URLs{Database: pgtest.New(b)} }},
 		{"audit-mongodb", "audit", func(b testing.TB) catalog.URLs {
 			return catalog.URLs{Mongo: inDatabase(need(b, "MONGODB_URI"), "leadlog_bench_"+uuid.NewString()[:8])}
@@ -155,9 +172,7 @@ func BenchmarkBacklog(b *testing.B) {
 				rate = log.drain(b, target.projection, urls)
 			}
 			b.ReportMetric(rate, "events/s")
-			if target.name == "leads" && plain > 0 {
-				b.ReportMetric(rate/plain, "of-plain")
-			}
+			measure(b, target.name+" catch-up", rate, "events/s", "")
 		})
 	}
 }
@@ -237,117 +252,6 @@ func awaitEnds(b testing.TB, v view.View, topic string, ends map[int32]int64) (p
 		}
 	}
 	return peak
-}
-
-// drainPlain is the reference: two workers, batches of 5000, nothing checked.
-func (log *backlog) drainPlain(b *testing.B) float64 {
-	b.Helper()
-	ctx := b.Context()
-	url := pgtest.New(b)
-	setup, err := pgx.Connect(ctx, url)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer setup.Close(ctx) //nolint:errcheck // the database goes
-	if _, err := setup.Exec(ctx, plainTables); err != nil {
-		b.Fatal(err)
-	}
-	client, err := broker.NewClient(broker.Config{Brokers: log.brokers, ClientID: "leadlog-bench"}, kgo.ConsumeTopics(log.topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer client.Close()
-	queue := make(chan []*kgo.Record, 4)
-	var workers errgroup.Group
-	for range 2 {
-		workers.Go(func() error { return plainWorker(ctx, url, queue) })
-	}
-	started := time.Now()
-	pending := make(map[int32][]*kgo.Record)
-	for read := 0; read < log.events; {
-		client.PollFetches(ctx).EachPartition(func(p kgo.FetchTopicPartition) {
-			read += len(p.Records)
-			pending[p.Partition] = append(pending[p.Partition], p.Records...)
-			if len(pending[p.Partition]) >= 5000 {
-				queue <- pending[p.Partition]
-				delete(pending, p.Partition)
-			}
-		})
-	}
-	for _, rest := range pending {
-		queue <- rest
-	}
-	close(queue)
-	if err := workers.Wait(); err != nil {
-		b.Fatal(err)
-	}
-	return float64(log.events) / time.Since(started).Seconds()
-}
-
-const plainTables = `
-	create table lead (id bigint, phone varchar(20), created_at timestamptz, record_id uuid, event_id uuid, log_partition int, log_offset bigint,
-		page text, referrer text, campaign jsonb, variant text, device text, primary key (created_at, log_partition, log_offset));
-	create index on lead (phone, created_at); create index on lead (created_at);
-	create index on lead (log_partition, log_offset); create index on lead (event_id);
-	create table pos (partition int primary key, next_offset bigint)`
-
-func plainWorker(ctx context.Context, url string, queue <-chan []*kgo.Record) error {
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx) //nolint:errcheck // the database goes
-	for records := range queue {
-		if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return plainBatch(ctx, tx, records) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func plainBatch(ctx context.Context, tx pgx.Tx, records []*kgo.Record) error {
-	batch := make([]events.Event, 0, len(records))
-	for _, r := range records {
-		record := broker.FromKafka(r)
-		e, err := events.Decode(&record)
-		if err != nil {
-			return err
-		}
-		batch = append(batch, e)
-	}
-	rows, err := tx.Query(ctx, `select u.phone, l.log_offset, l.created_at from unnest($1::text[]) as u(phone) cross join lateral (
-		select log_offset, created_at from lead l where l.phone = u.phone order by log_offset desc limit 1) l`, events.Phones(batch))
-	if err != nil {
-		return err
-	}
-	window := make(events.Window)
-	var phone string
-	var o events.Opener
-	if _, err := pgx.ForEachRow(rows, []any{&phone, &o.Offset, &o.Time}, func() error { window[phone] = o; return nil }); err != nil {
-		return err
-	}
-	var openers []*events.Event
-	for i := range batch {
-		if !window.Judge(&batch[i]) {
-			openers = append(openers, &batch[i])
-		}
-	}
-	columns := []string{"id", "phone", "created_at", "record_id", "event_id", "log_partition", "log_offset", "page", "campaign", "device"}
-	_, err = tx.CopyFrom(ctx, pgx.Identifier{"lead"}, columns, pgx.CopyFromSlice(len(openers), func(i int) ([]any, error) {
-		e := openers[i]
-		return []any{
-			e.Offset*16 + int64(e.Partition), e.Phone, e.Time, [16]byte(e.RecordID), [16]byte(e.EventID), e.Partition, e.Offset,
-			e.Page, `{"utm_source":"bench","utm_medium":"cpc"}`, e.Device,
-		}, nil
-	}))
-	if err != nil {
-		return err
-	}
-	last := records[len(records)-1]
-	_, err = tx.Exec(ctx, `insert into pos values ($1, $2) on conflict (partition) do update set next_offset = excluded.next_offset`,
-		last.Partition, last.Offset+1)
-	return err
 }
 
 // inDatabase returns a MongoDB URI with another database.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
 
 	"leadlog/ingest/server"
@@ -45,7 +46,10 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	pgtest.Main(m)
+	pgtest.Main(m, goleak.Cleanup(func(code int) {
+		printTable()
+		os.Exit(code)
+	}))
 }
 
 // BenchmarkCrowd opens 10,000 connections to an edge process, by another process, and compares what others see with what they
@@ -75,7 +79,7 @@ func BenchmarkCrowd(b *testing.B) {
 			var quiet, away, here []load
 			for b.Loop() {
 				wrk(b, edge, script, 16) // brokers and edge are slower when they have just been started
-				for range edgeRuns {
+				for range *edgeRuns {
 					quiet = append(quiet, wrk(b, edge, script, 16))
 					away = append(away, crowded(elsewhere, os.Getpid()))
 					here = append(here, crowded(edge, p.Process.Pid))

@@ -14,6 +14,12 @@ func figure(t testing.TB, format string, args ...any) {
 	t.Helper()
 	line := fmt.Sprintf(format, args...)
 	fmt.Println(line)
+	note(t, line)
+}
+
+// note keeps a line in the file.
+func note(t testing.TB, line string) {
+	t.Helper()
 	if *figuresFile == "" {
 		return
 	}

@@ -91,13 +91,22 @@ func spawnWith(b testing.TB, program string, args []string, env ...string) *exec
 	}
 	cmd := exec.Command(bin, args...)
 	cmd.Env = env
-	cmd.Stderr = os.Stderr
+	log := filepath.Join(b.ArtifactDir(), program+".log")
+	out, err := os.Create(log)
+	if err != nil {
+		b.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
+		_ = out.Close()
+		if said, err := os.ReadFile(log); err == nil && b.Failed() {
+			b.Logf("%s said last:\n%s", program, said[max(0, len(said)-2000):])
+		}
 	})
 	return cmd
 }
