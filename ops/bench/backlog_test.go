@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,9 +56,18 @@ func backlogSize() int {
 
 // backlog is a topic with events of phones of which every tenth was there before, removed at the end.
 type backlog struct {
-	brokers []string
-	topic   string
-	events  int
+	brokers    []string
+	topic      string
+	events     int
+	partitions int32 // that have events, the first so many; 0: all
+	tuning     tuning
+	heap       float64 // the most that Go had in use in the last drain, in bytes
+}
+
+// tuning is what a sweep changes. The zero value is what the program has.
+type tuning struct {
+	batch, bigBatches int
+	connections       int32
 }
 
 func newBacklog(b testing.TB) *backlog {
@@ -83,12 +93,17 @@ func newBacklog(b testing.TB) *backlog {
 func (log *backlog) fill(b testing.TB, client *kgo.Client) {
 	b.Helper()
 	var failed atomic.Pointer[error]
-	for i := range log.events {
+	for i, made := 0, 0; made < log.events; i++ {
+		phone := phoneOf(i)
+		if log.partitions > 0 && events.PartitionOf(phone) >= log.partitions {
+			continue
+		}
+		made++
 		id := uuid.Must(uuid.NewV7())
 		record, err := events.Encode(&events.Event{
 			RecordID: id, EventID: id, Claimed: time.Now(), Source: "urn:leadlog:edge:bench",
 			Submission: events.Submission{
-				Phone: phoneOf(i), IP: "198.51.100.7", Path: "/api/submit",
+				Phone: phone, IP: "198.51.100.7", Path: "/api/submit",
 				UserAgent: "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Mobile Safari/537.36",
 				Page:      "https://landing.example/", Device: "mobile", Campaign: events.Campaign{Source: "bench", Medium: "cpc"},
 			},
@@ -188,7 +203,7 @@ func (log *backlog) drainAnd(b *testing.B, projection string, urls catalog.URLs,
 	b.Helper()
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
-	stores := &catalog.Stores{URLs: urls, Application: "leadlog-bench", Connections: 16}
+	stores := &catalog.Stores{URLs: urls, Application: "leadlog-bench", Connections: cmp.Or(log.tuning.connections, 16)}
 	defer stores.Close()
 	if err := catalog.Migrate(ctx, stores); err != nil {
 		b.Fatal(err)
@@ -209,7 +224,7 @@ func (log *backlog) drainAnd(b *testing.B, projection string, urls catalog.URLs,
 	ends := log.ends(b, client)
 	run, err := runner.New(runner.Config{
 		View: v, Topic: log.topic, Broker: broker.Config{Brokers: log.brokers}, Health: telemetry.NewHealth(),
-		Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler), BatchSize: log.tuning.batch, BigBatches: log.tuning.bigBatches,
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -224,6 +239,7 @@ func (log *backlog) drainAnd(b *testing.B, projection string, urls catalog.URLs,
 	if err := group.Wait(); err != nil {
 		b.Fatal(err)
 	}
+	log.heap = peak
 	b.ReportMetric(peak/(1<<20), "MB-heap")
 	return float64(log.events) / took.Seconds()
 }
