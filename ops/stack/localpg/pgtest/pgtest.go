@@ -9,6 +9,8 @@
 //		…
 //	}
 //
+// A [Template] spares tests that need the same tables the time to make them.
+//
 // Nothing has to run or to be set: see [leadlog/ops/stack/localpg] for where the server comes from. Where DATABASE_URL
 // is set, the databases are made in that server instead, by its user, who needs CREATEDB.
 package pgtest
@@ -49,36 +51,48 @@ func (s suite) Run() int {
 	return code
 }
 
+// pristine is the template of an empty database.
+const pristine = "template0"
+
 // New returns the URL of a new, empty database, which is dropped, connections and all, at the end of the test.
 func New(t testing.TB) string {
+	t.Helper()
+	return newFrom(t, pristine)
+}
+
+func newFrom(t testing.TB, template string) string {
 	t.Helper()
 	admin, err := shared.url(t.Context())
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
-	name := "leadlog_test_" + strings.ToLower(rand.Text())
+	name := newName()
 	made, err := withDatabase(admin, name)
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
-	if err := execute(t.Context(), admin, createDatabase(name)); err != nil {
+	if err := execute(t.Context(), admin, createDatabase(name, template)); err != nil {
 		t.Fatalf("pgtest: make a database: %v", err)
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
 		defer cancel()
-		if err := execute(ctx, admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+		if err := execute(ctx, admin, dropDatabase(name)); err != nil {
 			t.Errorf("pgtest: drop the test's database: %v", err)
 		}
 	})
 	return made
 }
 
-// createDatabase copies the pristine template page by page through the log. Copying its files measured about as fast,
-// but costs two checkpoints, which write out whatever other tests have dirtied.
-func createDatabase(name string) string {
-	return "CREATE DATABASE " + name + " TEMPLATE template0 STRATEGY wal_log"
+func newName() string { return "leadlog_test_" + strings.ToLower(rand.Text()) }
+
+// createDatabase copies the template page by page through the log. Copying its files measured about as fast, but costs
+// two checkpoints, which write out whatever other tests have dirtied.
+func createDatabase(name, template string) string {
+	return "CREATE DATABASE " + name + " TEMPLATE " + template + " STRATEGY wal_log"
 }
+
+func dropDatabase(name string) string { return "DROP DATABASE IF EXISTS " + name + " WITH (FORCE)" }
 
 // withDatabase returns the URL with another database in it.
 func withDatabase(admin, name string) (string, error) {

@@ -2,6 +2,7 @@ package pgtest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,6 +36,30 @@ func TestDatabasesAreApart(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestCopiesOfATemplateAreApartAndMadeOnce(t *testing.T) {
+	t.Parallel()
+	filled := 0
+	template := pgtest.NewTemplate(func(ctx context.Context, url string) error {
+		filled++
+		conn, err := pgx.Connect(ctx, url)
+		if err != nil {
+			return err
+		}
+		_, err = conn.Exec(ctx, "CREATE TABLE lead AS SELECT 1 AS id")
+		return errors.Join(err, conn.Close(ctx))
+	})
+	for range 2 {
+		conn := connect(t, template.New(t))
+		var n int
+		if err := conn.QueryRow(t.Context(), "DELETE FROM lead RETURNING id").Scan(&n); err != nil || n != 1 {
+			t.Errorf("a copy has a lead %d, %v", n, err)
+		}
+	}
+	if filled != 1 {
+		t.Errorf("filled %d times", filled)
 	}
 }
 

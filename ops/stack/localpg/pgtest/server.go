@@ -7,13 +7,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"leadlog/ops/stack/localpg"
 )
 
-// prefix begins the name of every data folder that this package makes in the temporary folder.
+// prefix begins the name of every data folder that this package makes.
 const prefix = "leadlog-pgtest-"
 
 // stopTimeout is for a server that has nothing to write.
@@ -30,6 +31,7 @@ type server struct {
 	opened bool // whether Main runs, and will stop it
 	dir    string
 	local  *localpg.Server
+	ending []func(context.Context) error // what to do before it stops
 }
 
 func (s *server) open() {
@@ -59,7 +61,7 @@ func (s *server) url(ctx context.Context) (string, error) {
 func (s *server) start(ctx context.Context) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	sweep(ctx)
-	dir, err := os.MkdirTemp("", prefix)
+	dir, err := os.MkdirTemp(home(), prefix)
 	if err != nil {
 		return err
 	}
@@ -71,25 +73,39 @@ func (s *server) start(ctx context.Context) error {
 	return nil
 }
 
-// close stops the server, where there is one, and removes its folder.
+// atClose has something done before the server stops.
+func (s *server) atClose(do func(context.Context) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ending = append(s.ending, do)
+}
+
+// close ends what was made of the server, stops it where it is ours, and removes its folder.
 func (s *server) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.opened = false
-	if s.local == nil {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	return errors.Join(s.local.Err(), s.local.Close(ctx), os.RemoveAll(s.dir))
+	var err error
+	for _, do := range s.ending {
+		err = errors.Join(err, do(ctx))
+	}
+	s.ending = nil
+	if s.local == nil {
+		return err
+	}
+	return errors.Join(err, s.local.Err(), s.local.Close(ctx), os.RemoveAll(s.dir))
 }
 
 // sweep removes the folders of processes that had no chance to do so: a test that panics or runs out of time takes the
 // process with it. Their servers are gone, by the death signal; a folder in use is left alone, as is anything that
 // can't be removed, since it may be another user's.
 func sweep(ctx context.Context) {
-	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*")) // the only error is a bad pattern
-	for _, dir := range dirs {
-		_ = localpg.Remove(ctx, localpg.Config{DataDir: dir})
+	for _, place := range slices.Compact([]string{home(), os.TempDir()}) {
+		dirs, _ := filepath.Glob(filepath.Join(place, prefix+"*")) // the only error is a bad pattern
+		for _, dir := range dirs {
+			_ = localpg.Remove(ctx, localpg.Config{DataDir: dir})
+		}
 	}
 }
