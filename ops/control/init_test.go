@@ -161,7 +161,7 @@ func (w *world) commit(group string, partition int32, at int64) {
 	w.Helper()
 	offsets := make(kadm.Offsets)
 	offsets.Add(kadm.Offset{Topic: events.Topic, Partition: partition, At: at, LeaderEpoch: -1})
-	if err := kadm.NewClient(w.client).CommitAllOffsets(context.WithoutCancel(w.Context()), group, offsets); err != nil {
+	if err := kadm.NewClient(w.log.Client).CommitAllOffsets(context.WithoutCancel(w.Context()), group, offsets); err != nil {
 		w.Fatal(err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"leadlog/events"
 	"leadlog/ops/control"
+	"leadlog/ops/opstest"
 )
 
 // lagOf returns a view's row of one partition.
@@ -47,7 +48,7 @@ func TestLagCountsFromTheStore(t *testing.T) {
 	}
 	for group, committed := range map[string]int64{"leadlog-leads": 0, "leadlog-audit": 1, "leadlog-dedup": 1} {
 		r := lagOf(rows, group, lead.Partition)
-		if r.Committed != committed || r.Store != 1 || r.Lag != 2 || r.LogEnd != 3 || r.TimeLag <= 0 || r.TimeLag > patience {
+		if r.Committed != committed || r.Store != 1 || r.Lag != 2 || r.LogEnd != 3 || r.TimeLag <= 0 || r.TimeLag > opstest.Patience {
 			t.Errorf("%s: %+v", group, r)
 		}
 	}

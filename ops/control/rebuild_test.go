@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"leadlog/ops/control"
+	"leadlog/ops/opstest"
 )
 
 // A rebuilt view is what the log says, whatever the old one had become; readers only ever see one or the other.
@@ -143,7 +144,7 @@ func TestASwapWaitsForReadersAndLetsOthersPass(t *testing.T) {
 		if n := w.count(`select count(*) from landing_phone`); n != 1 {
 			t.Errorf("another reader sees %d leads", n)
 		}
-		if took := time.Since(began); took > patience/10 {
+		if took := time.Since(began); took > opstest.Patience/10 {
 			t.Errorf("another reader waited %s", took)
 		}
 	}

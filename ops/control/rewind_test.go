@@ -344,7 +344,7 @@ func (w *world) again(records ...*kgo.Record) {
 		w.Fatal(err)
 	}
 	w.Cleanup(client.Close)
-	w.client = client // the other one knows the topic by its old id
+	w.log.Client = client // the other one knows the topic by its old id
 	for _, r := range records {
 		w.append(&kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp})
 	}

@@ -7,6 +7,7 @@ import (
 
 	"leadlog/events"
 	"leadlog/ops/control"
+	"leadlog/ops/opstest"
 	"leadlog/projectors/view"
 )
 
@@ -79,7 +80,7 @@ func TestStatusSaysWhyAPartitionIsStopped(t *testing.T) {
 		return leads.State == control.Stopped
 	})
 	why := leads.Stopped[partition]
-	if len(leads.Stopped) != 1 || !strings.Contains(why.Reason, "position is gone") || time.Since(why.Since) > patience || leads.Healthy() {
+	if len(leads.Stopped) != 1 || !strings.Contains(why.Reason, "position is gone") || time.Since(why.Since) > opstest.Patience || leads.Healthy() {
 		t.Errorf("%+v", leads)
 	}
 }
@@ -113,7 +114,7 @@ func TestStatusWithAStoreDown(t *testing.T) {
 			t.Errorf("the others: %+v", v)
 		}
 	}
-	if took := time.Since(began); took > patience {
+	if took := time.Since(began); took > opstest.Patience {
 		t.Errorf("it took %s", took)
 	}
 }

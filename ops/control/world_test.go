@@ -1,29 +1,20 @@
 package control_test
 
 import (
-	"context"
-	"log/slog"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"leadlog/events"
-	"leadlog/events/broker"
 	"leadlog/ops/control"
+	"leadlog/ops/opstest"
 	"leadlog/ops/stack/localpg/pgtest"
-	"leadlog/ops/stack/localredis"
-	"leadlog/ops/telemetry"
 	"leadlog/projectors/catalog"
-	"leadlog/projectors/run"
 )
 
 func TestMain(m *testing.M) {
@@ -31,15 +22,12 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m)
 }
 
-// patience is how long a test waits for what must happen. It is no part of any promise.
-const patience = 30 * time.Second
-
 // world is a log and stores of a test's own.
 type world struct {
 	*testing.T
 	cfg    control.Config
+	log    *opstest.Log
 	fake   *kfake.Cluster
-	client *kgo.Client
 	pool   *pgxpool.Pool
 	system *control.System
 }
@@ -48,45 +36,23 @@ type world struct {
 func newWorld(t *testing.T, mongo ...string) *world {
 	t.Helper()
 	t.Parallel()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
-	w := &world{T: t, fake: fake, cfg: control.Config{
-		Brokers: fake.ListenAddrs(), Dev: true,
-		URLs: catalog.URLs{Database: pgtest.New(t), Redis: newRedis(t), Mongo: strings.Join(mongo, "")},
+	return worldWith(t, pgtest.New(t), mongo...)
+}
+
+func worldWith(t *testing.T, database string, mongo ...string) *world {
+	t.Helper()
+	log := opstest.EmptyLog(t)
+	w := &world{T: t, log: log, fake: log.Fake, cfg: control.Config{
+		Brokers: log.Brokers, Dev: true,
+		URLs: catalog.URLs{Database: database, Redis: opstest.Redis(t), Mongo: strings.Join(mongo, "")},
 	}}
 	w.system = w.open(w.cfg)
-	w.client, err = broker.NewClient(broker.Config{Brokers: w.cfg.Brokers, ClientID: "leadlog-test"},
-		kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.client.Close)
+	var err error
 	if w.pool, err = pgxpool.New(t.Context(), w.cfg.URLs.Database); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.pool.Close)
 	return w
-}
-
-func newRedis(t *testing.T) (url string) {
-	t.Helper()
-	server, err := localredis.Listen(localredis.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- server.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	return server.URL()
 }
 
 func (w *world) open(cfg control.Config) *control.System {
@@ -102,106 +68,62 @@ func (w *world) open(cfg control.Config) *control.System {
 // made is a world with topics and tables.
 func made(t *testing.T, mongo ...string) *world {
 	t.Helper()
-	w := newWorld(t, mongo...)
-	if _, err := w.system.Init(t.Context(), nil); err != nil {
-		t.Fatal(err)
+	if len(mongo) > 0 {
+		w := newWorld(t, mongo...)
+		if _, err := w.system.Init(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		return w
 	}
+	t.Parallel()
+	w := worldWith(t, opstest.Database(t))
+	w.log.MakeTopics()
 	return w
 }
 
 // project fills the views until the returned function, or the end of the test.
 func (w *world) project() (stop func()) {
 	w.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() {
-		done <- run.Projections(ctx, run.Config{
-			Entries: w.system.Entries(), URLs: w.cfg.URLs, Brokers: w.cfg.Brokers, Dev: true,
-			Log: slog.New(slog.DiscardHandler), Health: telemetry.NewHealth(), Registry: prometheus.NewRegistry(),
-		})
-	}()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			w.Errorf("projections: %v", err)
-		}
-	})
-	w.Cleanup(stop)
-	return stop
+	return opstest.Project(w.T, w.cfg)
 }
 
 // await waits until a condition holds.
 func (w *world) await(what string, holds func() bool) {
 	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			w.Fatalf("still not so: %s", what)
-		}
-	}
+	opstest.Await(w.T, what, holds)
 }
 
 // awaitApplied waits until every view has applied all that is in the log.
 func (w *world) awaitApplied() {
 	w.Helper()
-	w.await("everything is applied", func() bool {
-		rows, err := w.system.Lag(w.Context())
-		if err != nil {
-			return false
-		}
-		for _, r := range rows {
-			if r.Lag != 0 {
-				return false
-			}
-		}
-		return true
-	})
+	opstest.AwaitApplied(w.T, w.system)
 }
 
 // lead appends a submission, with a receipt of its own or the given one, and returns its record.
 func (w *world) lead(phone string, receipt ...uuid.UUID) *kgo.Record {
 	w.Helper()
-	id := uuid.Must(uuid.NewV7())
-	e := &events.Event{
-		RecordID: id, EventID: id, Claimed: time.Now(), Source: "test",
-		Submission: events.Submission{Phone: phone, IP: "192.0.2.1", Path: "/api/submit"},
-	}
+	lead := opstest.Lead{Phone: phone}
 	if len(receipt) > 0 {
-		e.EventID = receipt[0]
+		lead.Receipt = receipt[0]
 	}
-	record, err := events.Encode(e)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return w.append(broker.ToKafka(events.Topic, &record))
+	return w.log.Append(lead)
 }
 
 // poison appends a record that no view can apply.
 func (w *world) poison(partition int32) *kgo.Record {
 	w.Helper()
-	return w.append(&kgo.Record{
-		Topic: events.Topic, Partition: partition, Key: []byte(uuid.Must(uuid.NewV7()).String()), Value: []byte(`{"phone":"0912 123 45 67"`),
-		Headers: []kgo.RecordHeader{{Key: "note", Value: []byte("of 09121234567")}},
-	})
+	return w.log.Poison(partition)
 }
 
 // erase appends the tombstone of a record.
 func (w *world) erase(r *kgo.Record) {
 	w.Helper()
-	w.append(&kgo.Record{Topic: events.Topic, Partition: r.Partition, Key: r.Key})
+	w.log.Erase(r)
 }
 
 func (w *world) append(r *kgo.Record) *kgo.Record {
 	w.Helper()
-	if err := w.client.ProduceSync(w.Context(), r).FirstErr(); err != nil {
-		w.Fatal(err)
-	}
-	return r
+	return w.log.Produce(r)
 }
 
 // exec changes something behind everybody's back.

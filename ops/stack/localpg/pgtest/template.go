@@ -18,7 +18,9 @@ type Template struct {
 
 // NewTemplate returns a template that is filled when the first test asks for a copy. Fill has to close its connections:
 // PostgreSQL copies no database that somebody is connected to.
-func NewTemplate(fill func(ctx context.Context, url string) error) *Template { return &Template{fill: fill} }
+func NewTemplate(fill func(ctx context.Context, url string) error) *Template {
+	return &Template{fill: fill}
+}
 
 // New returns the URL of a new copy, which is dropped, connections and all, at the end of the test.
 func (p *Template) New(t testing.TB) string {
