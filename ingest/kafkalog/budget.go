@@ -2,19 +2,27 @@ package kafkalog
 
 import (
 	"sync/atomic"
+	"time"
 
 	"leadlog/events"
 )
 
-// shareOf is the part of the whole budget that one partition may hold: a quarter. A leader that is gone so blocks its own
-// partition and leaves room for the others, and a cluster that is gone needs four partitions' worth to fill the budget.
+// shareOf is the part of the whole budget that one partition may hold: a quarter.
 const shareOf = 4
 
 // budget counts what was given to the Kafka client and not yet answered. kgo has limits of its own, but they know no
 // partitions; these are the ones that bite.
+//
+// Each partition has a bound of its own that follows its pace: what it acknowledges in the time that people may be asked to
+// wait. So nobody is let in who would wait too long and be told "unknown" in the end, and a leader that is gone fills next to
+// nothing of what the others need.
 type budget struct {
 	whole      account
-	partitions [events.Partitions]account
+	partitions [events.Partitions]struct {
+		account
+
+		pace pace
+	}
 }
 
 // account is one limit in records and bytes, and what is taken of it.
@@ -35,21 +43,32 @@ func newBudget(records, bytes int64) *budget {
 
 // take reserves room for one record, or reports that there is none.
 func (b *budget) take(partition int32, bytes int64) bool {
-	if !b.partitions[partition].take(bytes) {
+	p := &b.partitions[partition]
+	if !p.take(bytes) {
 		return false
 	}
-	if !b.whole.take(bytes) {
-		b.partitions[partition].give(bytes)
+	if p.records.Load() > p.pace.room(time.Now()) || !b.whole.take(bytes) {
+		p.give(bytes)
 		return false
 	}
 	return true
 }
 
+// full says whether take would report that there is no room, without taking any.
+func (b *budget) full(partition int32) bool {
+	p := &b.partitions[partition]
+	return p.full() || b.whole.full() || p.records.Load() >= p.pace.room(time.Now())
+}
+
 // give returns what take reserved. Only a record's promise calls it: a timer that gave room back while kgo still holds the
 // record would let the process grow without bound.
-func (b *budget) give(partition int32, bytes int64) {
-	b.partitions[partition].give(bytes)
+func (b *budget) give(partition int32, bytes int64, acked bool) {
+	p := &b.partitions[partition]
+	p.give(bytes)
 	b.whole.give(bytes)
+	if acked {
+		p.pace.ack(time.Now())
+	}
 }
 
 // take adds first and looks then: at the very edge two at once may both be sent away, but never both be let in.
@@ -60,6 +79,10 @@ func (a *account) take(bytes int64) bool {
 		return false
 	}
 	return true
+}
+
+func (a *account) full() bool {
+	return a.records.Load() >= a.maxRecords || a.bytes.Load() >= a.maxBytes
 }
 
 func (a *account) give(bytes int64) {

@@ -29,7 +29,7 @@ func TestTheBudgetCountsBytesToo(t *testing.T) {
 	if !b.take(0, 1000) || b.take(0, 1) {
 		t.Fatal("a partition's share of the bytes is a quarter")
 	}
-	b.give(0, 1000)
+	b.give(0, 1000, true)
 	if !b.take(0, 1000) {
 		t.Fatal("what was given back must be there again")
 	}

@@ -84,8 +84,8 @@ func producerOptions(cfg Config) []kgo.Opt {
 // It takes no context, on purpose. kgo fails a partition's whole buffer when the context of one record in it ends, so one
 // person who closes a browser would turn the leads of others into unknown outcomes.
 func (l *Log) Append(record *events.Record) error {
-	if err := l.Writable(); err != nil {
-		return err
+	if err := l.broken.Load(); err != nil {
+		return *err
 	}
 	size := sizeOf(record)
 	if !l.budget.take(record.Partition, size) {
@@ -93,7 +93,7 @@ func (l *Log) Append(record *events.Record) error {
 	}
 	accepted, answer := time.Now(), make(chan error, 1)
 	l.client.TryProduce(context.Background(), broker.ToKafka(l.cfg.Topic, record), func(_ *kgo.Record, err error) {
-		l.budget.give(record.Partition, size)
+		l.budget.give(record.Partition, size, err == nil)
 		if err != nil {
 			l.failed.about(err)
 		}
@@ -111,10 +111,14 @@ func (l *Log) Append(record *events.Record) error {
 	}
 }
 
-// Writable returns nil, or an error that wraps ErrNotReady: Append would return it. It asks nobody and costs nothing.
-func (l *Log) Writable() error {
+// Writable returns nil, or an error that wraps ErrNotReady or ErrOverloaded: Append of a record of this partition would return
+// it. It asks nobody and costs nothing, so whoever would be refused can be told before any other work is done.
+func (l *Log) Writable(partition int32) error {
 	if why := l.broken.Load(); why != nil {
 		return *why
+	}
+	if l.budget.full(partition) {
+		return ErrOverloaded
 	}
 	return nil
 }

@@ -27,8 +27,8 @@ type Limits struct {
 	// MaxConnectionsPerClient is how many of them one client may have: an IPv4 address, or an IPv6 /64. Loopback and trusted
 	// proxies, behind which many clients are, are exempt. Over it: 429, unread.
 	MaxConnectionsPerClient int
-	// MaxInflightRecords and MaxInflightBytes bound what Kafka has not answered yet; a partition may hold a quarter of each.
-	// Over it: 503.
+	// MaxInflightRecords and MaxInflightBytes bound what Kafka has not answered yet; a partition may hold a quarter of each, and
+	// no more records than it acknowledges in 0.4 s (128 at the least). Over it: 503.
 	MaxInflightRecords, MaxInflightBytes int64
 }
 

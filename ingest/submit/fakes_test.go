@@ -28,7 +28,7 @@ type world struct {
 	appending func() // called while an append is on its way
 }
 
-func (w *world) Writable() error { return w.notReady }
+func (w *world) Writable(int32) error { return w.notReady }
 
 func (w *world) Append(r *events.Record) error {
 	w.diary = append(w.diary, "append")

@@ -18,7 +18,7 @@ import (
 
 // Log is what the endpoint needs of the log; kafkalog.Log is one. Append returns nil only for an ack.
 type Log interface {
-	Writable() error
+	Writable(partition int32) error
 	Append(record *events.Record) error
 }
 
@@ -126,7 +126,7 @@ func (h *Handler) read(s *submission, w http.ResponseWriter, r *http.Request) er
 // A claim is given back only when the record is definitely not in the log, and only by the submission that made it. With an
 // unknown outcome it stays: the record may be there, and then the next one of this phone is a duplicate.
 func (h *Handler) keep(s *submission) error {
-	if err := h.cfg.Log.Writable(); err != nil {
+	if err := h.cfg.Log.Writable(s.record.Partition); err != nil {
 		return err
 	}
 	admission := h.cfg.Gate.Admit(s.client, s.event.Phone, s.event.EventID)
