@@ -3,7 +3,6 @@ package kafkalog
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -65,17 +64,16 @@ func Open(cfg Config) (*Log, error) {
 // until it is answered. AllowIdempotentProduceCancellation is never to be added: with it, one record that is given up
 // fails its partition's whole buffer, and the next batch may reuse a sequence number that the broker has seen.
 func producerOptions(cfg Config) []kgo.Opt {
-	return []kgo.Opt{
+	return append(acks(),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProduceRequestTimeout(produceTimeout),
 		kgo.ProducerLinger(cfg.Linger),
 		kgo.WithCompressor(newCompressor()),
 		// Above our own budget, so that ours, which knows partitions, is the one that says no.
-		kgo.MaxBufferedRecords(int(2 * cfg.MaxRecords)),
-		kgo.MaxBufferedBytes(int(2 * cfg.MaxBytes)),
+		kgo.MaxBufferedRecords(int(2*cfg.MaxRecords)),
+		kgo.MaxBufferedBytes(int(2*cfg.MaxBytes)),
 		kgo.WithHooks(kprom.NewMetrics("leadlog", kprom.Subsystem("edge_kafka"), kprom.Registerer(cfg.Registry))),
-	}
+	)
 }
 
 // Append gives a record to the brokers and waits for the answer, at most for the ack timeout. It returns nil for an ack,
@@ -99,16 +97,7 @@ func (l *Log) Append(record *events.Record) error {
 		}
 		answer <- outcome(err, time.Since(accepted))
 	})
-	timer := time.NewTimer(l.cfg.AckTimeout)
-	defer timer.Stop()
-	select {
-	case err := <-answer:
-		return err
-	case <-timer.C: // the record keeps going, see the package's promises
-		err := fmt.Errorf("%w within %v", ErrUnknown, l.cfg.AckTimeout)
-		l.failed.about(err)
-		return err
-	}
+	return l.await(answer)
 }
 
 // Writable returns nil, or an error that wraps ErrNotReady or ErrOverloaded: Append of a record of this partition would return

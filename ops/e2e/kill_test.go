@@ -26,7 +26,7 @@ func killCases() []killCase {
 			cases = append(cases, killCase{at, with})
 		}
 	}
-	add(killApply, "pgstore commit applied", "pgstore commit moved", "mongostore commit applied", "mongostore commit moved",
+	add(killApply, "batch in hand", "pgstore commit applied", "pgstore commit moved", "mongostore commit applied", "mongostore commit moved",
 		"redisstore commit collected", "redisstore commit moved")
 	add(killRewind("leads"), "pgstore rewind locked", "pgstore rewind undone", "pgstore rewind moved",
 		"rewind checked", "rewind begun", "rewind partition done", "rewind done")

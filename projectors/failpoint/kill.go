@@ -11,10 +11,12 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 )
 
 // Variable is the environment variable that names the place to die at, such as "mongostore rewind held", or
-// "mongostore commit applied:3" for the third time that a program comes there.
+// "mongostore commit applied:3" for the third time that a program comes there. "batch in hand:3:freeze" stops it there instead,
+// as SIGSTOP does, until somebody sends SIGCONT.
 const Variable = "LEADLOG_FAILPOINT"
 
 // reached counts how often the program came to the one place that the variable names.
@@ -22,23 +24,28 @@ var reached atomic.Int64 //nolint:gochecknoglobals // Reach has no receiver, so 
 
 // Reach kills the program with SIGKILL if this is the place: no deferred call runs, nothing is flushed or rolled back.
 func Reach(name string) {
-	wanted, times := place()
+	wanted, times, freeze := place()
 	if wanted == "" || wanted != name || reached.Add(1) != times {
 		return
 	}
-	self, err := os.FindProcess(os.Getpid())
-	if err == nil {
-		err = self.Kill()
+	if freeze {
+		signal(syscall.SIGSTOP)
+		return
 	}
-	if err != nil {
-		panic(err)
-	}
+	signal(syscall.SIGKILL)
 	select {} // the signal is on its way: nothing more is done
 }
 
+func signal(signal syscall.Signal) {
+	if err := syscall.Kill(os.Getpid(), signal); err != nil {
+		panic(err)
+	}
+}
+
 // place reads the variable. A name that no place has would let a test pass that kills nothing.
-func place() (name string, times int64) {
-	name, count, counted := strings.Cut(os.Getenv(Variable), ":")
+func place() (name string, times int64, freeze bool) {
+	value, freeze := strings.CutSuffix(os.Getenv(Variable), ":freeze")
+	name, count, counted := strings.Cut(value, ":")
 	times = 1
 	if counted {
 		times, _ = strconv.ParseInt(count, 10, 64)
@@ -47,5 +54,5 @@ func place() (name string, times int64) {
 		fmt.Fprintf(os.Stderr, "%s names no failpoint: %q\n", Variable, os.Getenv(Variable))
 		os.Exit(2)
 	}
-	return name, times
+	return name, times, freeze
 }

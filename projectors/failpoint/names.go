@@ -3,6 +3,8 @@ package failpoint
 // Names lists every place, in the order in which a change comes to them. A test holds the list against the code.
 func Names() []string {
 	return []string{
+		// A worker that has read a batch, and not begun to apply it: whatever happens to the partition from here on, it missed.
+		"batch in hand",
 		// PostgreSQL: all but the last of each is in a transaction, which is then rolled back.
 		"pgstore commit applied",
 		"pgstore commit moved",

@@ -85,14 +85,18 @@ func (s Store) Commit(
 	if err := s.compare(ctx, at); err != nil {
 		return at, err
 	}
-	if err := effect(ctx, Tx{DB: s.db, Generation: at.Generation, Next: at.Next}); err != nil {
-		return at, err
-	}
-	failpoint.Reach("mongostore commit applied")
 	next := at
 	next.Mark = to
-	won, err := s.swap(ctx, at, next)
-	failpoint.Reach("mongostore commit moved")
+	won := false
+	err := inOrder(func() error {
+		return effect(ctx, Tx{DB: s.db, Generation: at.Generation, Next: at.Next})
+	}, func() {
+		failpoint.Reach("mongostore commit applied")
+	}, func() (err error) {
+		won, err = s.swap(ctx, at, next)
+		failpoint.Reach("mongostore commit moved")
+		return err
+	})
 	if err == nil && !won {
 		if err = s.compare(ctx, at); err == nil {
 			err = view.ErrFenced

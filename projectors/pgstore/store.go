@@ -67,7 +67,7 @@ func (s Store) Commit(
 		switch {
 		case stored.Hold:
 			return view.ErrHeld
-		case stored.TopicID != at.TopicID, stored.Generation != at.Generation, stored.Next != at.Next:
+		case fenced(stored, at):
 			return view.ErrFenced
 		}
 		if err := effect(ctx, tx); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"leadlog/events"
 	"leadlog/events/broker"
+	"leadlog/projectors/failpoint"
 	"leadlog/projectors/view"
 )
 
@@ -120,6 +121,7 @@ func (w *worker) apply(ctx context.Context, at view.Position, records []*kgo.Rec
 	last := records[len(records)-1]
 	started := time.Now()
 	to := view.Mark{Next: last.Offset + 1, Epoch: last.LeaderEpoch, Pace: w.pace.stored(at.Pace)}
+	failpoint.Reach("batch in hand")
 	moved, err := w.cfg.View.Apply(ctx, at, to, batch)
 	if view.Classify(err) == view.Stop {
 		return w.narrow(ctx, at, records, end, err)
