@@ -103,9 +103,6 @@ func (v *skipVerb) dryRun(ctx context.Context, p *process, system *control.Syste
 	if plan.Alarm == nil {
 		p.note("this view is not stopped there: are these really records that it must never have?")
 	}
-	if plan.Erasing > 0 {
-		p.note("%d of these are tombstones: what they erase would stay in this view", plan.Erasing)
-	}
 	return nil
 }
 
@@ -114,11 +111,8 @@ func (v *skipVerb) passedSheet(plan control.SkipPlan) sheet {
 	s := sheet{kind: "record", columns: []string{"offset", "time", "record_key", "phone", "note"}}
 	for _, r := range plan.Passed {
 		var note any
-		switch {
-		case r.Poison != "":
+		if r.Poison != "" {
 			note = fmt.Sprintf("can't be decoded: %s", oneLine(r.Poison))
-		case r.Tombstone:
-			note = "tombstone"
 		}
 		s.add(r.Offset, r.Time, v.unlessID([]byte(r.Key)), blank(v.phone(r.Phone)), note)
 	}

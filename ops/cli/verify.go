@@ -152,7 +152,8 @@ func (v *verifyVerb) differenceSheet(report control.Report) sheet {
 	return s
 }
 
-// helps is the command that mends a view: a rewind where one partition differs, and where more do, a rebuild. A view that
+// helps is the command that mends a view: a rewind where one partition differs, and where more do, or rows stand
+// where no rewind reaches, a rebuild. A view that
 // folds in place is only ever rewound, and a key of it that no event explains goes by itself.
 func helps(view control.Verified) string {
 	switch {
@@ -162,7 +163,7 @@ func helps(view control.Verified) string {
 		return "the extra keys of dedup go when their windows are over; until then the edge answers `duplicate` for those phones"
 	case view.View == "dedup":
 		return "ops rewind dedup --by-duration 24h"
-	case len(view.Lowest) == 1:
+	case view.Beyond == 0 && len(view.Lowest) == 1:
 		partition := slices.Collect(maps.Keys(view.Lowest))[0]
 		return fmt.Sprintf("ops rewind %s --to-offset %d --topic phone-submitted:%d", view.View, max(view.Lowest[partition], 0), partition)
 	}

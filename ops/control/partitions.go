@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leadlog/events"
@@ -146,6 +147,9 @@ func (o *opened) inHoles(partition int32, s span) (n int64) {
 func (o *opened) inHole(partition int32, offset int64) bool {
 	return o.inHoles(partition, span{offset, offset + 1}) > 0
 }
+
+// passes says whether the view passes over a record. A tombstone in a hole erases all the same.
+func (o *opened) passes(r *kgo.Record) bool { return r.Value != nil && o.inHole(r.Partition, r.Offset) }
 
 // topicID asks for the id of the live topic: of the brokers themselves, since what the client remembers may be a topic that was
 // deleted a moment ago.

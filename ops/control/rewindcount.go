@@ -87,7 +87,7 @@ func (s *System) countBack(ctx context.Context, o *opened, plan *RewindPlan) err
 	}
 	err := s.scan(ctx, events.Topic, again, func(r *kgo.Record) onward {
 		f := folders[r.Partition]
-		if !o.inHole(r.Partition, r.Offset) {
+		if !o.passes(r) {
 			f.of.Events.N++
 		}
 		f.note(r)

@@ -110,10 +110,9 @@ func (s *System) readPieces(ctx context.Context, o *opened, plan *RewindPlan) (m
 
 func (p *piece) take(r *kgo.Record) {
 	p.end = r.Offset + 1
-	if p.view.inHole(r.Partition, r.Offset) {
-		return
+	if !p.view.passes(r) {
+		p.records++
 	}
-	p.records++
 	p.note(r)
 	p.add(r)
 }
@@ -208,7 +207,7 @@ func (p *piece) whyExtra(have view.Row, judged map[int64]verdict) string {
 
 // decode reads a record as the projectors do; holes and poison are no events to them.
 func (f *folder) decode(r *kgo.Record) (events.Event, bool) {
-	if f.view.inHole(r.Partition, r.Offset) {
+	if f.view.passes(r) {
 		return events.Event{}, false
 	}
 	record := broker.FromKafka(r)

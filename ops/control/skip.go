@@ -28,6 +28,8 @@ var (
 	ErrWhichView = errors.New("which view?")
 	// ErrBackwards is returned for a skip that does not lead forwards.
 	ErrBackwards = errors.New("this does not lead forwards")
+	// ErrErasure is returned for a skip over a tombstone: what it erases would stay in the view.
+	ErrErasure = errors.New("a tombstone is never skipped")
 	// ErrPastEnd is returned for a skip that leads past the log's end.
 	ErrPastEnd = errors.New("the log ends before that")
 )
@@ -48,17 +50,15 @@ type SkipPlan struct {
 	Alarm   *view.Stopped // why the view is stopped there, if it is
 	Passed  []Passed      // the first maxPassed of them
 	More    int64         // offsets behind those
-	Erasing int           // how many of Passed are tombstones
 }
 
 // Passed is a record that a view would never have anything of.
 type Passed struct {
-	Offset    int64
-	Key       string
-	Time      time.Time
-	Phone     string
-	Tombstone bool
-	Poison    string // why it can't be decoded
+	Offset int64
+	Key    string
+	Time   time.Time
+	Phone  string
+	Poison string // why it can't be decoded
 }
 
 // PlanSkip finds out what a skip would pass over, and keeps it as a plan. It changes nothing.
@@ -82,10 +82,14 @@ func (s *System) PlanSkip(ctx context.Context, r SkipRequest) (SkipPlan, error) 
 		return SkipPlan{}, err
 	}
 	plan := SkipPlan{At: positions[0], To: r.To}
-	if err := s.checkSkip(ctx, plan); err != nil {
+	log, err := s.bounds(ctx, events.Topic)
+	if err != nil {
 		return plan, err
 	}
-	if err := s.describe(ctx, o, &plan); err != nil {
+	if err := plan.check(log[r.Partition].to); err != nil {
+		return plan, err
+	}
+	if err := s.describe(ctx, o, &plan, log[r.Partition].from); err != nil {
 		return plan, err
 	}
 	plan.ID, err = s.keepPlan(ctx, verbSkip, r.View, move{plan.At, r.To})
@@ -114,12 +118,8 @@ func (s *System) stoppedAt(ctx context.Context, partition int32) (string, error)
 	return stopped[0], nil
 }
 
-func (s *System) checkSkip(ctx context.Context, plan SkipPlan) error {
-	log, err := s.bounds(ctx, events.Topic)
-	if err != nil {
-		return err
-	}
-	switch end := log[plan.At.Partition].to; {
+func (plan SkipPlan) check(end int64) error {
+	switch {
 	case plan.To <= plan.At.Next:
 		return fmt.Errorf("%w: %s is at offset %d already, and --to-offset is %d; to go back: ops rewind %s --topic %s:%d --to-offset %d",
 			ErrBackwards, plan.At.Stream, plan.At.Next, plan.To, plan.At.Projection, plan.At.Topic, plan.At.Partition, plan.To)
@@ -129,8 +129,8 @@ func (s *System) checkSkip(ctx context.Context, plan SkipPlan) error {
 	return nil
 }
 
-// describe reads what would be passed over, and why the view is stopped there.
-func (s *System) describe(ctx context.Context, o *opened, plan *SkipPlan) error {
+// describe reads what would be passed over, as far as the log still has it, and why the view is stopped there.
+func (s *System) describe(ctx context.Context, o *opened, plan *SkipPlan, start int64) error {
 	alarms, err := o.Alarms(ctx, events.Topic)
 	if err != nil {
 		return withCause(ctx, err)
@@ -138,23 +138,38 @@ func (s *System) describe(ctx context.Context, o *opened, plan *SkipPlan) error 
 	if alarm, there := alarms[plan.At.Partition]; there {
 		plan.Alarm = &alarm
 	}
-	whole := span{plan.At.Next, plan.To}
-	return s.scan(ctx, events.Topic, spans{plan.At.Partition: whole}, func(r *kgo.Record) onward {
-		if len(plan.Passed) == maxPassed {
-			plan.More = plan.To - r.Offset
+	whole, tombstone := span{max(plan.At.Next, start), plan.To}, int64(Unknown)
+	err = s.scan(ctx, events.Topic, spans{plan.At.Partition: whole}, func(r *kgo.Record) onward {
+		switch {
+		case r.Value == nil:
+			tombstone = r.Offset
 			return enough
+		case len(plan.Passed) < maxPassed:
+			plan.Passed = append(plan.Passed, passed(r))
+		case plan.More == 0:
+			plan.More = plan.To - r.Offset
 		}
-		p := passed(r)
-		if p.Tombstone {
-			plan.Erasing++
-		}
-		plan.Passed = append(plan.Passed, p)
 		return more
 	})
+	if err == nil && tombstone != Unknown {
+		err = erasing(plan, tombstone)
+	}
+	return err
+}
+
+// erasing says what to do instead of passing over a tombstone.
+func erasing(plan *SkipPlan, at int64) error {
+	of := fmt.Sprintf("%s --topic %s:%d", plan.At.Projection, plan.At.Topic, plan.At.Partition)
+	if at == plan.At.Next {
+		return fmt.Errorf("%w: the view stands at one, offset %d, and what it erases would stay there. Mend what refuses it, then: ops resume %s",
+			ErrErasure, at, of)
+	}
+	return fmt.Errorf("%w: offset %d is one, and what it erases would stay in the view. Skip to before it: ops skip %s --to-offset %d",
+		ErrErasure, at, of, at)
 }
 
 func passed(r *kgo.Record) Passed {
-	p := Passed{Offset: r.Offset, Key: string(r.Key), Time: r.Timestamp.UTC(), Tombstone: r.Value == nil}
+	p := Passed{Offset: r.Offset, Key: string(r.Key), Time: r.Timestamp.UTC()}
 	record := broker.FromKafka(r)
 	e, err := events.Decode(&record)
 	if err != nil {

@@ -89,6 +89,8 @@ type Verified struct {
 	Partitions                int
 	Events, Rows              int64 // that were read
 	Missing, Extra, Different int64
+	// Beyond is how many of Extra stand where no rewind reaches: past a position, or in a partition that the log does not have.
+	Beyond int64
 	Took                      time.Duration
 	// Notes are what should be known of the comparison, such as that a partition is paused.
 	Notes []string

@@ -160,7 +160,10 @@ func TestVerifyNamesWhatSomebodyDidToLeads(t *testing.T) {
 	w.exec(`insert into leads_v1.landing_phone (id, phone, created_at, record_id, event_id, log_partition, log_offset)
 		select 1, phone, created_at, $2, $2, $3, $4 from leads_v1.landing_phone where record_id = $1`,
 		string(fine.Key), string(again.Key), again.Partition, again.Offset)
+	beyond := *again
+	beyond.Partition, beyond.Offset = fine.Partition, again.Offset+1000
 	w.expectDifferences(w.verify(control.Verification{}),
+		says("leads", control.RowExtra, &beyond, "09124444444"),
 		says("leads", control.RowMissing, gone, "09121111111"),
 		says("leads", control.RowDifferent, other, "09122222222", "phone"),
 		says("leads", control.RowDifferent, moved, "09123333333", "created_at", "variant"),

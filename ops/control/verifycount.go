@@ -60,11 +60,15 @@ func (d *differences) dropPhones(phones map[string]bool) {
 func (c *viewCheck) add(partition int32, d *differences) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.verified.Missing += d.counts[RowMissing]
-	c.verified.Extra += d.counts[RowExtra]
-	c.verified.Different += d.counts[RowDifferent]
+	c.count(d)
 	if len(d.named) > 0 {
 		c.verified.Lowest[partition] = d.lowest
 	}
+}
+
+func (c *viewCheck) count(d *differences) {
+	c.verified.Missing += d.counts[RowMissing]
+	c.verified.Extra += d.counts[RowExtra]
+	c.verified.Different += d.counts[RowDifferent]
 	c.verified.Differences = append(c.verified.Differences, d.named...)
 }

@@ -116,7 +116,7 @@ func (p *partitionCheck) foldLog(ctx context.Context, f *fold, to int64, show fu
 		if read++; read%tellEvery == 0 {
 			p.tell(p.stage, tellEvery)
 		}
-		if inHole(holes, r.Offset) {
+		if inHole(holes, r.Offset) && r.Value != nil { // a tombstone erases, wherever it stands
 			return more
 		}
 		if failed = p.step(f, r, show); failed != nil {

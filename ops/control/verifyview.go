@@ -64,6 +64,9 @@ func (c *viewCheck) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.beyond(ctx); err != nil {
+		return err
+	}
 	c.all = c.bounds.records()
 	c.tell(Reading, 0)
 	group, inner := errgroup.WithContext(ctx)

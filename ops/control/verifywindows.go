@@ -110,7 +110,7 @@ func (c *windowCheck) foldOnce(ctx context.Context, partition int32, stretch spa
 		if read++; read%tellEvery == 0 {
 			c.tell(Reading, tellEvery)
 		}
-		if inHole(holes, r.Offset) {
+		if inHole(holes, r.Offset) && r.Value != nil {
 			return more
 		}
 		plain := broker.FromKafka(r)

@@ -99,7 +99,7 @@ func documentOf(e *events.Event, duplicate bool, generation int64) document {
 func (d *document) row() (view.Row, error) {
 	id, err := uuid.Parse(d.ID)
 	if err != nil {
-		return view.Row{}, fmt.Errorf("the _id of the document at offset %d is not a UUID: %w", d.Offset, err)
+		return view.Row{}, fmt.Errorf("_id: %w", err)
 	}
 	var space [1024]byte // enough for nearly every one
 	text := space[:0]
@@ -121,7 +121,12 @@ func (d *document) row() (view.Row, error) {
 	text = append(strconv.AppendBool(append(text, "duplicate="...), d.Duplicate), "\nts="...)
 	text = append(d.Time.UTC().AppendFormat(text, time.RFC3339Nano), "\nlog_partition="...)
 	text = strconv.AppendInt(text, int64(d.Partition), 10)
-	return view.Row{RecordID: id, Offset: d.Offset, Time: d.Time.UTC(), Opener: !d.Duplicate, Text: string(text)}, nil
+	return view.Row{RecordID: id, Partition: d.Partition, Offset: d.Offset, Time: d.Time.UTC(), Opener: !d.Duplicate, Text: string(text)}, nil
+}
+
+// foreign is the row of a document that nobody who fills this view has written: it has another shape than ours.
+func foreign(partition int32, offset int64, text string) view.Row {
+	return view.Row{Partition: partition, Offset: offset, Time: time.Now(), Text: string(view.AppendQuoted([]byte("document="), text))}
 }
 
 // derive is the row of an event: every event has one.

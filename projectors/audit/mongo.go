@@ -163,8 +163,25 @@ func (m Mongo) Count(ctx context.Context, partition int32, from, to int64, limit
 
 // Rows implements view.Projection.
 func (m Mongo) Rows(ctx context.Context, partition int32, from, to int64) iter.Seq2[view.Row, error] {
+	return m.rows(ctx, bson.M{"log_partition": partition, "log_offset": bson.M{"$gte": from, "$lt": to}})
+}
+
+// Strays implements view.Derived. Stubs have no partition, and are none.
+func (m Mongo) Strays(ctx context.Context, partitions int32) iter.Seq2[view.Row, error] {
+	return m.rows(ctx, bson.M{"erased": bson.M{"$ne": true}, "$or": bson.A{
+		bson.M{"log_partition": bson.M{"$lt": 0}}, bson.M{"log_partition": bson.M{"$gte": partitions}}, bson.M{"log_partition": nil},
+	}})
+}
+
+// Early implements view.Derived: documents are acknowledged before the position moves.
+func (Mongo) Early() bool { return true }
+
+// Assumed implements view.Derived.
+func (Mongo) Assumed() view.Speed { return mongostore.Assumed() }
+
+func (m Mongo) rows(ctx context.Context, filter bson.M) iter.Seq2[view.Row, error] {
 	return func(yield func(view.Row, error) bool) {
-		cursor, err := m.requests.Find(ctx, bson.M{"log_partition": partition, "log_offset": bson.M{"$gte": from, "$lt": to}},
+		cursor, err := m.requests.Find(ctx, filter,
 			options.Find().SetSort(bson.D{{Key: "log_partition", Value: 1}, {Key: "log_offset", Value: 1}}))
 		if err != nil {
 			yield(view.Row{}, mongostore.Sort(err))
@@ -172,13 +189,7 @@ func (m Mongo) Rows(ctx context.Context, partition int32, from, to int64) iter.S
 		}
 		defer cursor.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it was only read from
 		for cursor.Next(ctx) {
-			var d document
-			err := cursor.Decode(&d)
-			row := view.Row{}
-			if err == nil {
-				row, err = d.row()
-			}
-			if !yield(row, err) || err != nil {
+			if !yield(rowOf(cursor.Current), nil) {
 				return
 			}
 		}
@@ -186,4 +197,17 @@ func (m Mongo) Rows(ctx context.Context, partition int32, from, to int64) iter.S
 			yield(view.Row{}, mongostore.Sort(err))
 		}
 	}
+}
+
+// rowOf is a document for comparison, whoever wrote it.
+func rowOf(raw bson.Raw) view.Row {
+	var d document
+	if err := bson.Unmarshal(raw, &d); err == nil {
+		if row, err := d.row(); err == nil {
+			return row
+		}
+	}
+	partition, _ := raw.Lookup("log_partition").AsInt64OK()
+	offset, _ := raw.Lookup("log_offset").AsInt64OK()
+	return foreign(int32(partition), offset, raw.String()) //nolint:gosec // of a stranger
 }

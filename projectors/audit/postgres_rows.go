@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"time"
@@ -21,8 +22,24 @@ func (p Postgres) table(ctx context.Context) (string, error) {
 
 // Rows implements view.Projection.
 func (p Postgres) Rows(ctx context.Context, partition int32, from, to int64) iter.Seq2[view.Row, error] {
+	return p.rows(ctx, `log_partition = $1 and log_offset >= $2 and log_offset < $3 order by log_offset`, partition, from, to)
+}
+
+// Strays implements view.Derived.
+func (p Postgres) Strays(ctx context.Context, partitions int32) iter.Seq2[view.Row, error] {
+	return p.rows(ctx, `log_partition < 0 or log_partition >= $1 order by log_partition, log_offset`, partitions)
+}
+
+// Early implements view.Derived: rows and position move in one transaction.
+func (Postgres) Early() bool { return false }
+
+// Assumed implements view.Derived.
+func (Postgres) Assumed() view.Speed { return pgstore.Assumed() }
+
+// rows yields those rows for which a condition holds.
+func (p Postgres) rows(ctx context.Context, where string, args ...any) iter.Seq2[view.Row, error] {
 	return func(yield func(view.Row, error) bool) {
-		rows, err := p.stored(ctx, partition, from, to)
+		rows, err := p.stored(ctx, where, args...)
 		if err != nil {
 			yield(view.Row{}, err)
 			return
@@ -40,31 +57,39 @@ func (p Postgres) Rows(ctx context.Context, partition int32, from, to int64) ite
 	}
 }
 
-func (p Postgres) stored(ctx context.Context, partition int32, from, to int64) (pgx.Rows, error) {
+func (p Postgres) stored(ctx context.Context, where string, args ...any) (pgx.Rows, error) {
 	table, err := p.table(ctx)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := p.pool.Query(ctx, `select doc, ts, log_offset, phone, duplicate from `+table+`
-		where log_partition = $1 and log_offset >= $2 and log_offset < $3 order by log_offset`, partition, from, to)
+	rows, err := p.pool.Query(ctx, `select doc, ts, log_partition, log_offset, phone, duplicate from `+table+` where `+where, args...)
 	return rows, pgstore.Sort(err)
 }
 
 // storedRow is a row of the table for comparison. The columns beside the document repeat it; where they don't, it says so.
 func storedRow(rows pgx.Rows) (view.Row, error) {
-	var d document
+	var text []byte
 	var ts time.Time
+	var partition int32
 	var offset int64
 	var phone string
 	var duplicate bool
-	if err := rows.Scan(&d, &ts, &offset, &phone, &duplicate); err != nil { // pgx reads JSON into a struct
+	if err := rows.Scan(&text, &ts, &partition, &offset, &phone, &duplicate); err != nil {
 		return view.Row{}, fmt.Errorf("read a document: %w", err)
 	}
+	var d document
+	if err := json.Unmarshal(text, &d); err != nil {
+		return foreign(partition, offset, string(text)), nil //nolint:nilerr // a row that somebody else wrote
+	}
 	row, err := d.row()
-	if !ts.Equal(d.Time.Time) || offset != d.Offset || phone != d.Phone || duplicate != d.Duplicate {
+	if err != nil {
+		return foreign(partition, offset, string(text)), nil //nolint:nilerr // as above
+	}
+	if !ts.Equal(d.Time.Time) || partition != d.Partition || offset != d.Offset || phone != d.Phone || duplicate != d.Duplicate {
+		row.Partition, row.Offset = partition, offset
 		row.Text += "\ncolumns=other than the document's"
 	}
-	return row, err
+	return row, nil
 }
 
 // Derive implements view.Derived.

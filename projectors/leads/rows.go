@@ -21,10 +21,26 @@ func (p *Projection) table() string {
 
 // Rows implements view.Projection.
 func (p *Projection) Rows(ctx context.Context, partition int32, from, to int64) iter.Seq2[view.Row, error] {
+	return p.rows(ctx, `log_partition = $1 and log_offset >= $2 and log_offset < $3 order by log_offset`, partition, from, to)
+}
+
+// Strays implements view.Derived.
+func (p *Projection) Strays(ctx context.Context, partitions int32) iter.Seq2[view.Row, error] {
+	return p.rows(ctx, `log_partition < 0 or log_partition >= $1 order by log_partition, log_offset`, partitions)
+}
+
+// Early implements view.Derived: rows and position move in one transaction.
+func (*Projection) Early() bool { return false }
+
+// Assumed implements view.Derived.
+func (*Projection) Assumed() view.Speed { return pgstore.Assumed() }
+
+// rows yields those rows for which a condition holds.
+func (p *Projection) rows(ctx context.Context, where string, args ...any) iter.Seq2[view.Row, error] {
 	return func(yield func(view.Row, error) bool) {
-		rows, err := p.pool.Query(ctx, `select id, log_offset, created_at, record_id, event_id,
+		rows, err := p.pool.Query(ctx, `select id, log_partition, log_offset, created_at, record_id, event_id,
 				phone, page, referrer, variant, device, campaign::text
-			from `+p.table()+` where log_partition = $1 and log_offset >= $2 and log_offset < $3 order by log_offset`, partition, from, to)
+			from `+p.table()+` where `+where, args...)
 		if err != nil {
 			yield(view.Row{}, pgstore.Sort(err))
 			return
@@ -54,7 +70,7 @@ type reader struct {
 func newReader(rows pgx.Rows) *reader {
 	r := &reader{rows: rows, space: make([]byte, 0, spaceOf)}
 	n := &r.now
-	r.fixed = []any{&n.id, &n.offset, &n.createdAt, (*[16]byte)(&n.recordID), (*[16]byte)(&n.eventID), nil, nil, nil, nil, nil, nil}
+	r.fixed = []any{&n.id, &n.partition, &n.offset, &n.createdAt, (*[16]byte)(&n.recordID), (*[16]byte)(&n.eventID), nil, nil, nil, nil, nil, nil}
 	return r
 }
 
@@ -62,7 +78,7 @@ func (r *reader) row() (view.Row, error) {
 	if err := r.rows.Scan(r.fixed...); err != nil {
 		return view.Row{}, err
 	}
-	text := r.rows.RawValues()[5:] // the same bytes in both of the protocol's formats
+	text := r.rows.RawValues()[6:] // the same bytes in both of the protocol's formats
 	n := &r.now
 	n.phone, n.page, n.referrer, n.variant, n.device = text[0], stored(text[1]), stored(text[2]), stored(text[3]), stored(text[4])
 	n.campaign, n.strange = events.Campaign{}, nil

@@ -18,6 +18,7 @@ import (
 // of the event, or bytes that the driver owns, and nothing is copied before the text of the whole row is.
 type row[T string | []byte] struct {
 	id, offset        int64
+	partition         int32
 	createdAt         time.Time
 	recordID, eventID uuid.UUID
 	phone             T
@@ -42,7 +43,7 @@ func (p *Projection) Derive(e *events.Event, duplicate bool) (view.Row, bool) {
 		return view.Row{}, false
 	}
 	r := row[string]{
-		id: ID(e.Partition, e.Offset), offset: e.Offset, phone: e.Phone, createdAt: e.Time, recordID: e.RecordID, eventID: e.EventID,
+		id: ID(e.Partition, e.Offset), partition: e.Partition, offset: e.Offset, phone: e.Phone, createdAt: e.Time, recordID: e.RecordID, eventID: e.EventID,
 		page: filled(e.Page), referrer: filled(e.Referrer), variant: filled(e.Variant), device: filled(e.Device), campaign: e.Campaign,
 	}
 	var space [spaceOf]byte
@@ -68,7 +69,7 @@ func (r *row[T]) shown(space []byte) view.Row {
 	case r.campaign != (events.Campaign{}):
 		text = appendCampaign(append(text, "\ncampaign="...), &r.campaign)
 	}
-	return view.Row{RecordID: r.recordID, Offset: r.offset, Time: r.createdAt.UTC(), Opener: true, Text: string(text)}
+	return view.Row{RecordID: r.recordID, Partition: r.partition, Offset: r.offset, Time: r.createdAt.UTC(), Opener: true, Text: string(text)}
 }
 
 func appendOptional[T string | []byte](text []byte, name string, o optional[T]) []byte {

@@ -71,3 +71,7 @@ func moved(p view.Position) bson.D {
 		{Key: "cause", Value: p.Cause}, {Key: "updated_at", Value: time.Now()},
 	}
 }
+
+// Assumed is how fast the store is taken to work a rewind off until that was measured. It is FerretDB's pace: MongoDB's own
+// server is faster.
+func Assumed() view.Speed { return view.Speed{Apply: 3_000, Remove: 3_000} }

@@ -154,11 +154,11 @@ func (w *worker) narrow(ctx context.Context, at view.Position, records []*kgo.Re
 }
 
 // decode sorts a batch into events and poison. Poison is exactly what events.Decode refuses, so all views agree on it. What
-// lies in a hole is neither.
+// lies in a hole is neither, but for tombstones: what is to be forgotten stays forgotten, however a fold comes by.
 func decode(records []*kgo.Record, holes []view.Hole) (batch []events.Event, poison []dead) {
 	batch = make([]events.Event, 0, len(records))
 	for _, r := range records {
-		if slices.ContainsFunc(holes, func(h view.Hole) bool { return h.Holds(r.Offset) }) {
+		if r.Value != nil && slices.ContainsFunc(holes, func(h view.Hole) bool { return h.Holds(r.Offset) }) {
 			continue
 		}
 		record := broker.FromKafka(r)

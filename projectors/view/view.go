@@ -91,15 +91,30 @@ type Derived interface {
 	// Count counts the rows of a partition's offsets from a first one to before a last one, at most limit of them, and returns
 	// the offset of the last one that it counted.
 	Count(ctx context.Context, partition int32, from, to int64, limit int) (rows int, last int64, err error)
+	// Strays yields what the view holds of no partition of the log: of one below 0, of one from a number of partitions on, or
+	// of none at all.
+	Strays(ctx context.Context, partitions int32) iter.Seq2[Row, error]
+	// Early says whether rows may rightly stand at or past the position: where effect and position move one after the other,
+	// whoever is at work, or was stopped in between, leaves some of events that the position has yet to pass.
+	Early() bool
+	// Assumed is how fast the store is taken to be until it was measured.
+	Assumed() Speed
+}
+
+// Speed is how fast a view's store works a rewind off, in all partitions together.
+type Speed struct {
+	Apply  float64 // events a second
+	Remove float64 // rows a second
 }
 
 // Row is what a view holds of one event, in a form that can be compared with what the log says it must hold.
 type Row struct {
-	RecordID uuid.UUID
-	Offset   int64
-	Time     time.Time
-	Opener   bool   // its event opened a window
-	Text     string // every column but the generation, a line each: its name, "=", and its value
+	RecordID  uuid.UUID
+	Partition int32
+	Offset    int64
+	Time      time.Time
+	Opener    bool   // its event opened a window
+	Text      string // every column but the generation, a line each: its name, "=", and its value
 }
 
 // Preparer is a projection with something to do before a batch is applied, outside its transaction: months to be made.
