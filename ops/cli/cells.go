@@ -77,8 +77,8 @@ func span(d time.Duration) time.Duration {
 	return d.Round(time.Second)
 }
 
-// progress is a line about long work: how much is done, how fast, and how long the rest will take.
-func progress(what string, done, all int64, took time.Duration) string {
+// progressLine is a line about long work: how much is done, how fast, and how long the rest will take.
+func progressLine(what string, done, all int64, took time.Duration) string {
 	left := time.Duration(float64(took) * float64(all-done) / float64(max(done, 1)))
 	rate := float64(done) / max(took.Seconds(), 0.001)
 	return fmt.Sprintf("%s: %d of %d records, %.0f a second, %s left", what, done, all, rate, span(left))

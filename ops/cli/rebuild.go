@@ -104,6 +104,6 @@ func (v *rebuildVerb) progress(m *meter) func(control.Rebuilding) {
 			m.tell("waiting, and trying again: " + oneLine(r.Waits))
 			return
 		}
-		m.tell(progress(string(r.Phase), r.Done, r.All, r.Took))
+		m.at(string(r.Phase), r.Done, r.All, r.Took)
 	}
 }

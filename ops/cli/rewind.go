@@ -96,11 +96,15 @@ func costOf(plan control.RewindPlan) []string {
 	if plan.InPlace {
 		return []string{plan.View + " folds again in place: no row goes, and nothing is missing meanwhile"}
 	}
-	measured := fmt.Sprintf("at %.0f events a second, as measured last", plan.Pace)
-	if !plan.PaceKnown {
-		measured = fmt.Sprintf("at %.0f events a second: assumed, since nothing was measured yet", plan.Pace)
+	source := func(known bool) string {
+		if known {
+			return "as measured last"
+		}
+		return "assumed, since nothing was measured yet"
 	}
-	lines := []string{fmt.Sprintf("rows will be missing for about %s (%s)", span(plan.Missing), measured)}
+	lines := []string{fmt.Sprintf("rows will be missing for about %s (removing %s rows at %.0f a second: %s; applying %s events at %.0f events a second: %s)",
+		span(plan.Missing), about(plan.Removed()), plan.Speed.Remove, source(plan.RemovalKnown),
+		about(plan.Events()), plan.Speed.Apply, source(plan.PaceKnown))}
 	if plan.Compared == 0 {
 		return append(lines, "no time was left to look for rows that will differ")
 	}
@@ -137,9 +141,9 @@ func (v *rewindVerb) sampleSheet(plan control.RewindPlan) sheet {
 
 // totalSheet is for programs: people read the notes.
 func (v *rewindVerb) totalSheet(plan control.RewindPlan) sheet {
-	s := sheet{kind: "total", columns: []string{"plan", "view", "events", "missing", "pace", "pace_measured", "compared", "differing"}}
+	s := sheet{kind: "total", columns: []string{"plan", "view", "events", "missing", "removing", "removing_measured", "pace", "pace_measured", "compared", "differing"}}
 	if v.Output != "table" {
-		s.add(plan.ID.String(), plan.View, plan.Events().N, plan.Missing, plan.Pace, plan.PaceKnown, plan.Compared, plan.Differing)
+		s.add(plan.ID.String(), plan.View, plan.Events().N, plan.Missing, plan.Speed.Remove, plan.RemovalKnown, plan.Speed.Apply, plan.PaceKnown, plan.Compared, plan.Differing)
 	}
 	return s
 }
@@ -160,9 +164,9 @@ func about(c control.Count) string {
 }
 
 func (v *rewindVerb) execute(ctx context.Context, p *process, system *control.System, order control.RewindOrder) error {
-	m := p.meter()
+	m, began := p.meter(), time.Now()
 	result, failed := system.Rewind(ctx, order, func(r control.RewindProgress) {
-		m.tell(fmt.Sprintf("rewound %d of %d partitions, %d rows removed", r.Done, r.Of, r.Removed))
+		m.at(fmt.Sprintf("rewinding partitions, %d rows removed", r.Removed), int64(r.Done), int64(r.Of), time.Since(began))
 	})
 	m.end()
 	if result == nil {
@@ -196,7 +200,7 @@ func (v *rewindVerb) await(ctx context.Context, p *process, system *control.Syst
 	var done, all int64
 	err := system.AwaitRewound(ctx, result, func(d, a int64) {
 		done, all = d, a
-		m.tell(progress("applied again", done, all, time.Since(began)))
+		m.at("applied again", done, all, time.Since(began))
 	})
 	m.end()
 	for _, part := range result.Partitions {

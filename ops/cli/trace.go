@@ -60,9 +60,10 @@ func (v *traceVerb) Run(ctx context.Context, p *process) error {
 		if err != nil {
 			return err
 		}
-		began := time.Now()
-		query.Progress = func(read, all int64) { p.note("%s", progress("reading the log", read, all, time.Since(began))) }
+		m, began := p.meter(), time.Now()
+		query.Progress = func(read, all int64) { m.at("reading the log", read, all, time.Since(began)) }
 		trace, err := system.Trace(ctx, query)
+		m.end()
 		if err != nil {
 			return err
 		}

@@ -83,7 +83,7 @@ func verifying(m *meter) func(control.VerifyProgress) {
 			view, began = at.View, time.Now()
 		}
 		if at.All > 0 && at.Done > 0 {
-			m.tell(progress(string(at.Stage)+" "+at.View, at.Done, at.All, time.Since(began)))
+			m.at(string(at.Stage)+" "+at.View, at.Done, at.All, time.Since(began))
 		}
 	}
 }

@@ -2,33 +2,23 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
 	"leadlog/events"
-	"leadlog/projectors/audit"
 	"leadlog/projectors/view"
 )
 
 const (
 	verbRewind = "rewind"
-	// auditReach is how far back the audit log may be rewound: documents expire 90 days after their events, and a rewind that
-	// takes two days must not judge a duplicate by an opener that has expired meanwhile.
-	auditReach = 88 * 24 * time.Hour
-	// maxRewindRows is how many rows a rewind may take out of a view: more are better built anew beside them. Twelve
-	// transactions of a million and a half each are still fine.
-	maxRewindRows = 20_000_000
-	// assumedPace is how many events a second are assumed of a view that never had a backlog.
-	assumedPace = 5_000
 	// untilSeen is how long it takes at most until projectors see that a position has moved, and have claimed it.
 	untilSeen = 1500 * time.Millisecond
 )
 
 // ErrRebuildInstead is returned for a rewind that a rebuild does better: without rows missing meanwhile.
-var ErrRebuildInstead = errors.New("a rebuild is what helps here")
+var ErrRebuildInstead = view.ErrRebuildInstead
 
 // RewindRequest is what somebody wants to be rewound.
 type RewindRequest struct {
@@ -48,15 +38,24 @@ type RewindPlan struct {
 	Compared   int  // how many events the samples were looked for in
 	Differing  int  // how many rows of those will differ
 	Samples    []Sample
-	Pace       float64 // events a second, as last measured
-	PaceKnown  bool    // whether it ever was; else Pace is assumed
-	Missing    time.Duration
+	Speed      view.Speed // of removing rows and of applying events again
+	// PaceKnown and RemovalKnown say whether each speed was ever measured; else it is assumed.
+	PaceKnown, RemovalKnown bool
+	Missing                 time.Duration
 }
 
 // Events is how many events would be applied again in all partitions.
 func (p RewindPlan) Events() (all Count) {
 	for _, part := range p.Partitions {
 		all = all.plus(part.Events)
+	}
+	return all
+}
+
+// Removed is how many rows would go from all partitions.
+func (p RewindPlan) Removed() (all Count) {
+	for _, part := range p.Partitions {
+		all = all.plus(part.RowsOut)
 	}
 	return all
 }
@@ -160,25 +159,26 @@ func (s *System) fill(ctx context.Context, o *opened, plan *RewindPlan, exact bo
 	if err := s.dateTargets(ctx, plan); err != nil {
 		return err
 	}
-	if err := plan.refuseTooOld(time.Now()); err != nil {
+	now := time.Now()
+	for _, p := range plan.Partitions {
+		if err := view.RefuseTooOld(o.View, p.Time, now); err != nil {
+			return err
+		}
+	}
+	if err := s.look(ctx, o, plan, exact); err != nil {
 		return err
 	}
-	if err := s.count(ctx, o, plan, exact); err != nil {
-		return err
-	}
-	if err := plan.refuseTooMany(); err != nil {
-		return err
-	}
-	if err := s.sample(ctx, o, plan); err != nil {
-		return err
+	for _, p := range plan.Partitions {
+		if err := view.RefuseTooMany(o.View, p.At.Partition, p.RowsOut.N); err != nil {
+			return err
+		}
 	}
 	if exact {
 		if err := s.countBack(ctx, o, plan); err != nil {
 			return err
 		}
 	}
-	plan.estimate()
-	return nil
+	return s.estimate(ctx, o, plan)
 }
 
 // dateTargets finds the time of the first record that each partition would apply again.
@@ -199,40 +199,3 @@ func (s *System) dateTargets(ctx context.Context, plan *RewindPlan) error {
 	return nil
 }
 
-func (p *RewindPlan) refuseTooOld(now time.Time) error {
-	if p.View != audit.Name {
-		return nil
-	}
-	for _, part := range p.Partitions {
-		if !part.Time.IsZero() && now.Sub(part.Time) > auditReach {
-			return fmt.Errorf("%w: this goes back to %s, and documents of audit expire after 90 days: ops rebuild %s",
-				ErrRebuildInstead, zulu(part.Time), p.View)
-		}
-	}
-	return nil
-}
-
-func (p *RewindPlan) refuseTooMany() error {
-	var out Count
-	for _, part := range p.Partitions {
-		out = out.plus(part.RowsOut)
-	}
-	if out.N <= maxRewindRows {
-		return nil
-	}
-	return fmt.Errorf("%w: about %d rows would be missing for long, and more than %d are better built beside them: ops rebuild %s",
-		ErrRebuildInstead, out.N, maxRewindRows, p.View)
-}
-
-// estimate says how long rows will be missing, by the speed of the view's last backlog.
-func (p *RewindPlan) estimate() {
-	for _, part := range p.Partitions {
-		p.Pace = max(p.Pace, part.At.Pace)
-	}
-	if p.PaceKnown = p.Pace > 0; !p.PaceKnown {
-		p.Pace = assumedPace
-	}
-	if !p.InPlace {
-		p.Missing = untilSeen + time.Duration(float64(p.Events().N)/p.Pace*float64(time.Second))
-	}
-}

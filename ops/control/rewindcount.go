@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,14 +10,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leadlog/events"
+	"leadlog/projectors/view"
 )
 
 const (
-	// countLimit bounds how many rows of a partition are counted for a plan; what is more is told by how dense these lie.
-	countLimit = 50_000
-	// countFew is the limit where that takes longer than countWithin in all: some stores count slowly.
-	countFew    = 2_000
-	countWithin = 600 * time.Millisecond
+	// countWithin is how long it is counted as far as that is good; see view.CountRows.
+	countWithin = 500 * time.Millisecond
 	// countAtOnce bounds how many partitions are counted at a time.
 	countAtOnce = 4
 	// foldBatch is how many events are folded at a time where all of a span is.
@@ -51,26 +48,13 @@ func (s *System) count(ctx context.Context, o *opened, plan *RewindPlan, exact b
 	return group.Wait()
 }
 
-// countRows counts the rows that would go, or tells from the first of them how many there are: from fewer, once quick has
-// ended.
+// countRows counts the rows that would go.
 func countRows(ctx, quick context.Context, o *opened, p *RewindPartition, exact bool) (Count, error) {
-	limit := countLimit
-	if exact {
-		limit, quick = math.MaxInt, ctx
-	}
-	rows, last, err := o.Derived().Count(quick, p.At.Partition, p.To, p.At.Next, limit)
-	if err != nil && quick.Err() != nil && ctx.Err() == nil {
-		limit = countFew
-		rows, last, err = o.Derived().Count(ctx, p.At.Partition, p.To, p.At.Next, limit)
-	}
+	rows, about, err := view.CountRows(ctx, quick, o.Derived(), p.At.Partition, p.To, p.At.Next, exact)
 	if err != nil {
 		return Count{}, fmt.Errorf("count the rows of %s: %w", p.At.Stream, withCause(ctx, err))
 	}
-	if rows < limit {
-		return Count{N: int64(rows)}, nil
-	}
-	density := float64(rows) / float64(last+1-p.To)
-	return Count{int64(density * float64(p.At.Next-p.To)), true}, nil
+	return Count{rows, about}, nil
 }
 
 // countBack reads all that would be applied again, and counts events and rows. Twice: a record is known to be erased only

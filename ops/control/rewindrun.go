@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -85,9 +86,13 @@ func (s *System) Rewind(ctx context.Context, order RewindOrder, tell func(Rewind
 	change := Change{Verb: verbRewind, View: name, Plan: order.Plan, Reason: order.Reason}
 	err = s.record(ctx, change, func(ctx context.Context) (map[string]any, error) {
 		failpoint.Reach("rewind begun")
+		began := time.Now()
 		err := run.all(ctx)
 		failpoint.Reach("rewind done")
-		return map[string]any{"target": body.Target.String(), "partitions": run.entries(earlier)}, err
+		return map[string]any{
+			"target": body.Target.String(), "partitions": run.entries(earlier),
+			"removed": run.progress.Removed, "removing_seconds": time.Since(began).Seconds(), // for the next plan: see estimate
+		}, err
 	})
 	return &RewindResult{View: name, Partitions: run.parts()}, err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"leadlog/events"
 	"leadlog/events/broker"
@@ -42,32 +43,55 @@ type Sample struct {
 type piece struct {
 	folder
 	records int64
+	// wanted and held are how many rows the log says there are in it, and how many there are; compared says that it was told.
+	wanted, held int
+	compared     bool
 	end     int64 // the offset behind the last one that was read
+}
+
+// look counts what a plan would do and samples which rows would differ, both at once: each may take about a second.
+func (s *System) look(ctx context.Context, o *opened, plan *RewindPlan, exact bool) error {
+	var pieces map[int32]*piece
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.count(inner, o, plan, exact) })
+	group.Go(func() (err error) {
+		pieces, err = s.sample(inner, o, plan)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, p := range pieces {
+		if p.compared {
+			p.extrapolate()
+		}
+	}
+	return nil
 }
 
 // sample compares the first events of each partition with what the view holds of them. It takes about a second at most, and
 // what it has no time for is left out.
-func (s *System) sample(ctx context.Context, o *opened, plan *RewindPlan) error {
+func (s *System) sample(ctx context.Context, o *opened, plan *RewindPlan) (map[int32]*piece, error) {
 	if plan.InPlace {
-		return nil
+		return nil, nil
 	}
 	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, sampleWithin)
 	defer cancel()
 	pieces, err := s.readPieces(ctx, o, plan)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, partition := range numbers(pieces) {
 		err := pieces[partition].compare(ctx, plan)
 		if ctx.Err() != nil {
-			return whole.Err()
+			return pieces, whole.Err()
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return pieces, nil
 }
 
 // readPieces reads the beginning of each span.
@@ -133,13 +157,13 @@ func (p *piece) compare(ctx context.Context, plan *RewindPlan) error {
 			want[row.Offset] = row
 		}
 	}
-	wanted, held := len(want), 0
+	p.wanted = len(want)
 	var found []Sample
 	for have, err := range p.view.Rows(ctx, p.of.At.Partition, p.of.To, p.end) {
 		if err != nil {
 			return fmt.Errorf("rows of %s: %w", p.of.At.Stream, withCause(ctx, err))
 		}
-		held++
+		p.held++
 		row, ok := want[have.Offset]
 		delete(want, have.Offset)
 		switch {
@@ -155,20 +179,20 @@ func (p *piece) compare(ctx context.Context, plan *RewindPlan) error {
 	plan.Compared += int(p.records)
 	plan.Differing += len(found)
 	plan.Samples = append(plan.Samples, found[:min(len(found), maxSamples-len(plan.Samples))]...)
-	p.extrapolate(wanted, held)
+	p.compared = true
 	return nil
 }
 
 // extrapolate tells from the piece how many rows will come back.
-func (p *piece) extrapolate(wanted, held int) {
+func (p *piece) extrapolate() {
 	switch {
 	case p.complete():
 		p.of.Events = Count{N: p.records}
-		p.of.RowsBack = Count{N: int64(wanted)}
-	case held > 0:
-		p.of.RowsBack.N = int64(float64(p.of.RowsOut.N) * float64(wanted) / float64(held))
+		p.of.RowsBack = Count{N: int64(p.wanted)}
+	case p.held > 0:
+		p.of.RowsBack.N = int64(float64(p.of.RowsOut.N) * float64(p.wanted) / float64(p.held))
 	case p.records > 0:
-		p.of.RowsBack.N = int64(float64(p.of.Events.N) * float64(wanted) / float64(p.records))
+		p.of.RowsBack.N = int64(float64(p.of.Events.N) * float64(p.wanted) / float64(p.records))
 	}
 }
 

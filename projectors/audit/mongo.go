@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/google/uuid"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -171,6 +172,15 @@ func (m Mongo) Strays(ctx context.Context, partitions int32) iter.Seq2[view.Row,
 	return m.rows(ctx, bson.M{"erased": bson.M{"$ne": true}, "$or": bson.A{
 		bson.M{"log_partition": bson.M{"$lt": 0}}, bson.M{"log_partition": bson.M{"$gte": partitions}}, bson.M{"log_partition": nil},
 	}})
+}
+
+// Held implements view.Derived. A stub is not the document.
+func (m Mongo) Held(ctx context.Context, records []uuid.UUID) iter.Seq2[view.Row, error] {
+	ids := make([]string, len(records))
+	for i, record := range records {
+		ids[i] = record.String()
+	}
+	return m.rows(ctx, bson.M{"_id": bson.M{"$in": ids}, "erased": bson.M{"$ne": true}})
 }
 
 // Early implements view.Derived: documents are acknowledged before the position moves.

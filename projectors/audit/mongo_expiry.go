@@ -103,3 +103,6 @@ func (m Mongo) dropExpiry(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Retention implements view.Expiring.
+func (Mongo) Retention() time.Duration { return retention }

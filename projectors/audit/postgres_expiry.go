@@ -43,3 +43,6 @@ func (p Postgres) expire(ctx context.Context, table string, partition int32, lim
 		where ts < $2)`, partition, limit, expiryStep)
 	return tag.RowsAffected(), err
 }
+
+// Retention implements view.Expiring.
+func (Postgres) Retention() time.Duration { return retention }

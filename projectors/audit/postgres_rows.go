@@ -7,6 +7,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"leadlog/events"
@@ -28,6 +29,15 @@ func (p Postgres) Rows(ctx context.Context, partition int32, from, to int64) ite
 // Strays implements view.Derived.
 func (p Postgres) Strays(ctx context.Context, partitions int32) iter.Seq2[view.Row, error] {
 	return p.rows(ctx, `log_partition < 0 or log_partition >= $1 order by log_partition, log_offset`, partitions)
+}
+
+// Held implements view.Derived.
+func (p Postgres) Held(ctx context.Context, records []uuid.UUID) iter.Seq2[view.Row, error] {
+	ids := make([][16]byte, len(records))
+	for i, record := range records {
+		ids[i] = record
+	}
+	return p.rows(ctx, `id = any($1)`, ids)
 }
 
 // Early implements view.Derived: rows and position move in one transaction.

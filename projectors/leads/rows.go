@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"leadlog/events"
@@ -27,6 +28,11 @@ func (p *Projection) Rows(ctx context.Context, partition int32, from, to int64) 
 // Strays implements view.Derived.
 func (p *Projection) Strays(ctx context.Context, partitions int32) iter.Seq2[view.Row, error] {
 	return p.rows(ctx, `log_partition < 0 or log_partition >= $1 order by log_partition, log_offset`, partitions)
+}
+
+// Held implements view.Derived: two conditions, one for each index, as in forget.
+func (p *Projection) Held(ctx context.Context, records []uuid.UUID) iter.Seq2[view.Row, error] {
+	return p.rows(ctx, `event_id = any($1) and record_id = event_id or record_id = any($1) and record_id <> event_id`, plain(records))
 }
 
 // Early implements view.Derived: rows and position move in one transaction.
@@ -99,6 +105,15 @@ func (p *Projection) Openers(ctx context.Context, partition int32, below int64, 
 	}
 	window, err := openers(ctx, p.pool, schemaOf(version), partition, below, phones)
 	return window, pgstore.Sort(err)
+}
+
+// plain is ids as pgx takes them for uuid[].
+func plain(ids []uuid.UUID) [][16]byte {
+	texts := make([][16]byte, len(ids))
+	for i, id := range ids {
+		texts[i] = id
+	}
+	return texts
 }
 
 // Count implements view.Derived.

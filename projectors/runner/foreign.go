@@ -2,12 +2,15 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kgo"
 
+	"leadlog/events/broker"
 	"leadlog/projectors/view"
 )
 
@@ -42,8 +45,11 @@ func (w *worker) honour(ctx context.Context, at view.Position, start int64) (vie
 		w.tell(ctx, Reset{ID: w.resetID(offset, at.Generation), Stream: w.stream, From: at.Next, To: offset, Refused: refused})
 	case offset < at.Next:
 		answer = "rewound"
-		if at, err = w.obey(ctx, offset, at); err != nil {
+		if at, refused, err = w.obey(ctx, offset, at); err != nil {
 			return at, "", err
+		}
+		if refused != "" {
+			answer = "refused"
 		}
 	case strings.HasPrefix(at.Cause, foreignCause): // a process died between the rewind and its entry in the ledger
 		w.tell(ctx, Reset{ID: w.idOf(at.Cause), Stream: w.stream, From: -1, To: offset, Removed: -1})
@@ -56,18 +62,82 @@ func (w *worker) honour(ctx context.Context, at view.Position, start int64) (vie
 	return at, refused, nil
 }
 
-// obey rewinds as the commit asks for, through the code that `ops rewind` goes through.
-func (w *worker) obey(ctx context.Context, offset int64, at view.Position) (view.Position, error) {
+// obey rewinds as the commit asks for, through the code that `ops rewind` goes through and within the same limits. What is
+// beyond them is refused.
+func (w *worker) obey(ctx context.Context, offset int64, at view.Position) (moved view.Position, refused string, err error) {
 	cause := causeOf(offset, at.Generation)
+	err = w.within(ctx, offset, at)
+	if errors.Is(err, view.ErrRebuildInstead) {
+		refused = fmt.Sprintf(view.Notice+"offset %d was committed with a Kafka tool, and the position is %d: %s", offset, at.Next, err)
+		w.log.Error("an offset was committed with a Kafka tool, and is refused: the store's position stands",
+			"stream", w.stream.String(), "committed", offset, "position", at.Next, "hint", err)
+		w.tell(ctx, Reset{ID: w.idOf(cause), Stream: w.stream, From: at.Next, To: offset, Refused: refused})
+		return at, refused, nil
+	}
+	if err != nil {
+		return at, "", err
+	}
 	moved, removed, err := w.cfg.View.Rewind(ctx, at, offset, cause)
 	if err != nil {
-		return at, err
+		return at, "", err
 	}
 	w.log.Warn("rewound, as an offset committed with a Kafka tool asked for",
 		"stream", w.stream.String(), "from", at.Next, "to", offset, "rows_removed", removed)
 	w.tell(ctx, Reset{ID: w.idOf(cause), Stream: w.stream, From: at.Next, To: offset, Removed: removed})
-	return moved, nil
+	return moved, "", nil
 }
+
+// countWithin is how long rows are counted as far as that is good; see view.CountRows.
+const countWithin = 2 * time.Second
+
+// within holds a rewind against the limits of all rewinds.
+func (w *worker) within(ctx context.Context, offset int64, at view.Position) error {
+	first, err := w.timeAt(ctx, offset, at.Next)
+	if err != nil {
+		return fmt.Errorf("%w: %w", view.ErrStoreDown, err)
+	}
+	if err := view.RefuseTooOld(w.cfg.View, first, time.Now()); err != nil || w.cfg.View.Derived() == nil {
+		return err
+	}
+	quick, cancel := context.WithTimeout(ctx, countWithin)
+	defer cancel()
+	rows, _, err := view.CountRows(ctx, quick, w.cfg.View.Derived(), at.Partition, offset, at.Next, false)
+	if err != nil {
+		return err
+	}
+	return view.RefuseTooMany(w.cfg.View, at.Partition, rows)
+}
+
+// timeAt returns T of the first record in a stretch that ends at what the view has applied; zero where none is left in it.
+func (w *worker) timeAt(ctx context.Context, from, to int64) (time.Time, error) {
+	client, err := broker.NewClient(w.cfg.Broker, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
+		w.stream.Topic: {w.stream.Partition: kgo.NewOffset().At(from)},
+	}), kgo.FetchMaxPartitionBytes(firstBytes), kgo.ConsumeResetOffset(kgo.NoResetOffset()))
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeoutCause(ctx, askWithin, errors.New("no answer in time"))
+	defer cancel()
+	for { // the last record of a log is never compacted away, so there is one at or past any offset below the end
+		fetches := client.PollRecords(ctx, 1)
+		if ctx.Err() != nil {
+			return time.Time{}, fmt.Errorf("read the record at offset %d: %w", from, context.Cause(ctx))
+		}
+		if err := fetches.Err0(); err != nil {
+			return time.Time{}, fmt.Errorf("read the record at offset %d: %w", from, err)
+		}
+		for _, r := range fetches.Records() {
+			if r.Offset < to {
+				return r.Timestamp, nil
+			}
+			return time.Time{}, nil
+		}
+	}
+}
+
+// firstBytes is how much is fetched when one record is wanted.
+const firstBytes = 16 << 10
 
 // refuse says why the store's position stands, and which command was meant.
 func (w *worker) refuse(offset int64, at view.Position, start int64) string {

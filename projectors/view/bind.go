@@ -16,6 +16,8 @@ type View interface {
 	Name() string
 	// Reach is how far back an empty view starts: 0 is the log's start.
 	Reach() time.Duration
+	// Retention is how long rows are kept after their events: 0 is for ever.
+	Retention() time.Duration
 
 	Claim(ctx context.Context, s Stream) (Position, error)
 	Create(ctx context.Context, first Position) error
@@ -51,6 +53,13 @@ type bound[T any] struct {
 
 func (b bound[T]) Name() string         { return b.projection.Name() }
 func (b bound[T]) Reach() time.Duration { return b.reach }
+
+func (b bound[T]) Retention() time.Duration {
+	if e, ok := b.projection.(Expiring); ok {
+		return e.Retention()
+	}
+	return 0
+}
 
 func (b bound[T]) Version(ctx context.Context) (int, error) { return b.projection.Version(ctx) }
 

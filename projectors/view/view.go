@@ -94,6 +94,8 @@ type Derived interface {
 	// Strays yields what the view holds of no partition of the log: of one below 0, of one from a number of partitions on, or
 	// of none at all.
 	Strays(ctx context.Context, partitions int32) iter.Seq2[Row, error]
+	// Held yields what the view holds of some records, in any order.
+	Held(ctx context.Context, records []uuid.UUID) iter.Seq2[Row, error]
 	// Early says whether rows may rightly stand at or past the position: where effect and position move one after the other,
 	// whoever is at work, or was stopped in between, leaves some of events that the position has yet to pass.
 	Early() bool
@@ -120,6 +122,11 @@ type Row struct {
 // Preparer is a projection with something to do before a batch is applied, outside its transaction: months to be made.
 type Preparer interface {
 	Prepare(ctx context.Context, at Position, batch []events.Event) error
+}
+
+// Expiring is a projection whose rows go by themselves, some time after their events.
+type Expiring interface {
+	Retention() time.Duration
 }
 
 // Keeper is a projection that needs upkeep: months made ahead, old documents expired. Keep is called when a worker starts
