@@ -25,6 +25,7 @@ type Projection struct{ client *redis.Client }
 var (
 	_ view.Projection[*redisstore.Tx] = Projection{}
 	_ view.Keeper                     = Projection{}
+	_ view.Passer[*redisstore.Tx]     = Projection{}
 )
 
 // New returns the projection. client is for reading.
@@ -57,6 +58,25 @@ func (Projection) Apply(ctx context.Context, tx *redisstore.Tx, at view.Position
 // what was true before the rewind.
 func (Projection) Undo(context.Context, *redisstore.Tx, view.Position, int64) (removed int64, err error) {
 	return 0, nil
+}
+
+// Pass implements view.Passer: the openers in a hole go, with their keys. It goes through every key in Redis, as forgetting
+// does.
+func (p Projection) Pass(ctx context.Context, tx *redisstore.Tx, at view.Position, hole view.Hole) error {
+	f := newFold(tx, at, nil)
+	for found, err := range scan(ctx, tx.Redis, at.Partition) {
+		if err != nil {
+			return err
+		}
+		for phone, h := range found {
+			if _, done := f.histories[phone]; done {
+				continue // SCAN may show a key twice
+			}
+			f.histories[phone] = h
+			f.takeBack(phone, func(o opener) bool { return hole.Holds(o.Offset) })
+		}
+	}
+	return nil
 }
 
 // HasRows implements view.Projection: never. A view whose position is gone (FLUSHALL takes both, an operator may take one)

@@ -3,6 +3,7 @@ package dedup
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -67,15 +68,23 @@ func (f *fold) forget(record uuid.UUID) {
 		return
 	}
 	delete(f.phones, record)
+	f.takeBack(phone, func(o opener) bool { return o.recordID == record })
+}
+
+// takeBack removes openers of a phone.
+func (f *fold) takeBack(phone string, gone func(opener) bool) {
 	before := f.histories[phone]
-	f.histories[phone] = before.without(record)
-	if len(f.histories[phone]) == 0 {
+	f.histories[phone] = slices.DeleteFunc(slices.Clone(before), gone)
+	switch len(f.histories[phone]) {
+	case len(before):
+		return
+	case 0:
 		f.tx.DeleteIfEqual(foldKey(f.partition, phone), before.String())
-	} else {
+	default:
 		f.write(phone)
 	}
 	for _, o := range before {
-		if o.recordID == record {
+		if gone(o) {
 			f.tx.DeleteIfEqual(publicKey(phone), o.public())
 		}
 	}

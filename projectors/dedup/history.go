@@ -39,11 +39,6 @@ func (h history) below(offset int64) history {
 	return nil
 }
 
-// without returns the history without an erased record.
-func (h history) without(record uuid.UUID) history {
-	return slices.DeleteFunc(slices.Clone(h), func(o opener) bool { return o.recordID == record })
-}
-
 // names says whether one of some records is in the history.
 func (h history) names(records map[uuid.UUID]bool) bool {
 	return slices.ContainsFunc(h, func(o opener) bool { return records[o.recordID] })

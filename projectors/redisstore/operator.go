@@ -25,14 +25,14 @@ func (s Store) Hold(ctx context.Context, stream view.Stream, hold bool) (view.Po
 	if hold {
 		flag = "1"
 	}
-	at, err := s.change(ctx, stream, []any{"", "", "", "", "", "", "hold", flag})
+	at, err := s.change(ctx, stream, []any{"", "", "", "", "", ""}, &Tx{}, "hold", flag)
 	failpoint.Reach("redisstore hold moved")
 	return at, err
 }
 
-// Skip implements view.Store: one script, and nobody has written past the position.
+// Skip implements view.Store: one script does all of it.
 func (s Store) Skip(
-	ctx context.Context, at view.Position, h view.Hole, _ func(context.Context, *Tx) error,
+	ctx context.Context, at view.Position, h view.Hole, undo func(context.Context, *Tx) error,
 ) (view.Position, error) {
 	if h.To <= h.From {
 		return at, fmt.Errorf("%w: from %d to %d", view.ErrNotForward, h.From, h.To)
@@ -42,26 +42,29 @@ func (s Store) Skip(
 	if err != nil {
 		return at, fmt.Errorf("hole at %d: %w", h.From, err)
 	}
+	tx := &Tx{Redis: s.client}
+	if err := undo(ctx, tx); err != nil {
+		return at, err
+	}
 	moved, err := s.change(ctx, at.Stream, []any{
 		at.TopicID.String(), at.Generation, h.From, fmt.Sprintf("%d/%d", h.Partition, h.From), text, h.To,
-		"next_offset", h.To, "leader_epoch", -1, "cause", h.Cause,
-	})
+	}, tx, "next_offset", h.To, "leader_epoch", -1, "cause", h.Cause)
 	failpoint.Reach("redisstore skip moved")
 	return moved, err
 }
 
 // Adopt implements view.Store.
 func (s Store) Adopt(ctx context.Context, at view.Position, topicID uuid.UUID, cause string) (view.Position, error) {
-	moved, err := s.change(ctx, at.Stream, []any{
-		at.TopicID.String(), at.Generation, "", "", "", "", "topic_id", topicID.String(), "leader_epoch", -1, "cause", cause,
-	})
+	moved, err := s.change(ctx, at.Stream, []any{at.TopicID.String(), at.Generation, "", "", "", ""}, &Tx{},
+		"topic_id", topicID.String(), "leader_epoch", -1, "cause", cause)
 	failpoint.Reach("redisstore adopt moved")
 	return moved, err
 }
 
-func (s Store) change(ctx context.Context, stream view.Stream, args []any) (view.Position, error) {
-	keys := []string{positionKey(stream), holesKey(view.Base(stream.Projection), stream.Topic)}
-	word, fields, err := s.run(ctx, s.operate, keys, args...)
+// change sets fields of a position, if it is what guard says, and does the writes that belong to that: see operate.lua.
+func (s Store) change(ctx context.Context, stream view.Stream, guard []any, tx *Tx, set ...any) (view.Position, error) {
+	keys := append([]string{positionKey(stream), holesKey(view.Base(stream.Projection), stream.Topic)}, tx.keys...)
+	word, fields, err := s.run(ctx, s.operate, keys, slices.Concat(guard, tx.args, set)...)
 	at := view.Position{Stream: stream}
 	if err == nil && len(fields) > 0 {
 		at, err = positionOf(stream, fields)

@@ -107,6 +107,9 @@ func (b bound[T]) Rewind(ctx context.Context, at Position, to int64, cause strin
 
 func (b bound[T]) Skip(ctx context.Context, at Position, hole Hole) (Position, error) {
 	p, err := b.Store.Skip(ctx, at, hole, func(ctx context.Context, tx T) error {
+		if p, ok := b.projection.(Passer[T]); ok {
+			return p.Pass(ctx, tx, at, hole)
+		}
 		_, err := b.projection.Undo(ctx, tx, at, hole.From)
 		return err
 	})

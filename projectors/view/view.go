@@ -31,8 +31,8 @@ type Store[T any] interface {
 	Hold(ctx context.Context, s Stream, hold bool) (Position, error)
 	// Skip stores a hole and moves the position to its end, with the generation bumped. It compares the generation of at;
 	// ErrNotForward says that the hole does not begin at the position. Of the events in a hole the view never has anything:
-	// where an effect can outlive its commit, undo takes away what a worker that was overtaken has written there. A hole is
-	// one of the projection, whichever draft of it is being skipped.
+	// where an effect can outlive its commit, undo takes away what a worker that was overtaken has written there, and where a
+	// view folds in place, what it holds of them. A hole is one of the projection, whichever draft of it is being skipped.
 	Skip(ctx context.Context, at Position, hole Hole, undo func(context.Context, T) error) (Position, error)
 	// Holes returns all holes of a projection, by partition and offset.
 	Holes(ctx context.Context, projection, topic string) ([]Hole, error)
@@ -122,6 +122,12 @@ type Row struct {
 // Preparer is a projection with something to do before a batch is applied, outside its transaction: months to be made.
 type Preparer interface {
 	Prepare(ctx context.Context, at Position, batch []events.Event) error
+}
+
+// Passer is a projection whose Undo takes nothing away, since it folds in place: of what a skip passes over it may hold
+// something from before a rewind, which Pass takes back.
+type Passer[T any] interface {
+	Pass(ctx context.Context, tx T, at Position, hole Hole) error
 }
 
 // Expiring is a projection whose rows go by themselves, some time after their events.

@@ -1,7 +1,9 @@
--- Changes fields of a position, as an operator asked for, and stores the hole that belongs to the change.
--- KEYS: the position, and the hash of holes.
+-- Changes fields of a position, as an operator asked for, and does what belongs to the change, all or nothing: a hole, and
+-- writes to the view.
+-- KEYS: the position, the hash of holes, then a key for each write.
 -- ARGV: topic id and generation that the position must have, and the next offset: empty for any. The field and the value of
--- the hole, and its end, empty for none. Then names and values of the fields to set.
+-- the hole, and its end, empty for none. Then for each write a value and when it expires, in Unix ms; 0 deletes the key if
+-- that is its value. Then names and values of the fields to set.
 -- Returns a word, and the position as it is now.
 local function position()
   return redis.call('HMGET', KEYS[1], 'topic_id', 'generation', 'next_offset', 'leader_epoch', 'hold', 'target',
@@ -24,7 +26,17 @@ if ARGV[4] ~= '' then
     redis.call('HSET', KEYS[2], ARGV[4], ARGV[5])
   end
 end
-for i = 7, #ARGV, 2 do
+local set = 7
+for i = 3, #KEYS do
+  local value, expires = ARGV[set], ARGV[set + 1]
+  if expires ~= '0' then
+    redis.call('SET', KEYS[i], value, 'PXAT', expires)
+  elseif redis.pcall('GET', KEYS[i]) == value then
+    redis.call('DEL', KEYS[i])
+  end
+  set = set + 2
+end
+for i = set, #ARGV, 2 do
   redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
 end
 if ARGV[2] ~= '' then
