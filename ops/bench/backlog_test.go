@@ -153,10 +153,14 @@ func BenchmarkBacklog(b *testing.B) {
 	log := newBacklog(b)
 	b.Run("leads", func(b *testing.B) {
 		var ours, plain, copied []load
+		var empty, full float64
 		for b.Loop() {
 			for range min(*edgeRuns, 3) {
 				plain = append(plain, load{rate: log.drainPlain(b)})
-				ours = append(ours, load{rate: log.drain(b, "leads", catalog.URLs{Database: pgtest.New(b)})})
+				urls := catalog.URLs{Database: pgtest.New(b)}
+				empty = storeBytes(b, urls)
+				ours = append(ours, load{rate: log.drain(b, "leads", urls)})
+				full = storeBytes(b, urls)
 				copied = append(copied, load{rate: copyRows(b, log.events)})
 			}
 		}
@@ -165,6 +169,8 @@ func BenchmarkBacklog(b *testing.B) {
 		b.ReportMetric(o/p, "of-plain")
 		compare(b, against{"leads catch-up", "loop: consume, decode, look up, COPY", "events/s", o, p, ">= 0.8"})
 		compare(b, against{"leads catch-up", "loop: COPY alone", "rows/s", o, c, ""})
+		measure(b, "log, a replica", log.logBytes(b), "bytes/event", "")
+		measure(b, "lead table", (full-empty)/float64(log.events), "bytes/event", "")
 		if classpath := os.Getenv("CONNECT_CLASSPATH"); classpath == "" {
 			note(b, "leads catch-up | CONNECT_CLASSPATH is not set: Kafka Connect is left out")
 		} else {
@@ -183,8 +189,12 @@ func BenchmarkBacklog(b *testing.B) {
 	} {
 		b.Run(target.name, func(b *testing.B) {
 			urls, rate := target.urls(b), 0.0
+			empty := storeBytes(b, urls)
 			for b.Loop() {
 				rate = log.drain(b, target.projection, urls)
+			}
+			if full := storeBytes(b, urls); full > empty {
+				measure(b, target.name, (full-empty)/float64(log.events), "bytes/event", "")
 			}
 			b.ReportMetric(rate, "events/s")
 			measure(b, target.name+" catch-up", rate, "events/s", "")

@@ -30,6 +30,8 @@ import (
 var (
 	edgeRuns    = flag.Int("runs", 5, "runs of each server, whose median counts")
 	edgeSeconds = flag.Int("seconds", 6, "how long each run of wrk lasts")
+
+	edgeVariables = flag.String("edge", "", "more variables for the edge, such as 'MAX_INFLIGHT_RECORDS=2048'")
 )
 
 // BenchmarkEdge loads the edge, with claims and a rate limit at work, in turn with the least that could be in its place, and
@@ -90,8 +92,8 @@ func startEdge(b testing.TB) (url string, p *exec.Cmd) {
 func startEdgeWith(b testing.TB, redis string) (url, private string, p *exec.Cmd) {
 	b.Helper()
 	address, private := freeAddress(b), freeAddress(b)
-	p = spawn(b, "ingest", "KAFKA_BROKERS="+strings.Join(brokers(b), ","), "REDIS_URL="+redis, "RATE_LIMIT=1000000000",
-		"LISTEN="+address, "PRIVATE_LISTEN="+private)
+	p = spawn(b, "ingest", append(strings.Fields(*edgeVariables), "KAFKA_BROKERS="+strings.Join(brokers(b), ","), "REDIS_URL="+redis,
+		"RATE_LIMIT=1000000000", "LISTEN="+address, "PRIVATE_LISTEN="+private)...)
 	url = "http://" + address
 	awaitReady(b, url)
 	return url, private, p

@@ -74,8 +74,8 @@ func (w *whole) refusedEarly(target string, s generator.Summary) {
 	w.Helper()
 	goal(w, target+": the excess refused in under 20 ms, nothing else wrong",
 		s.Unknown+s.Failed+s.Unsent == 0 && s.RefusalSent.P99 < 20,
-		"%d refused (from when sent: %v; from when due: %v), %d unknown, %d failed %v, %d unsent",
-		s.Refused, s.RefusalSent, s.Refusal, s.Unknown, s.Failed, s.Failures, s.Unsent)
+		"%d refused %v (from when sent: %v; from when due: %v), %d unknown, %d failed %v, %d unsent",
+		s.Refused, s.Refusals, s.RefusalSent, s.Refusal, s.Unknown, s.Failed, s.Failures, s.Unsent)
 }
 
 // Twice of what it can do, for five minutes.

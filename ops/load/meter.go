@@ -1,9 +1,9 @@
 package load
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -54,7 +54,8 @@ type Summary struct {
 	Latency     Latency        // of OK
 	Refusal     Latency        // of Refused
 	RefusalSent Latency        // the same from when it was sent: without what it waited for this machine's processors before
-	Failures    map[string]int `json:",omitempty"` // by kind
+	Failures    map[string]int // by kind
+	Refusals    map[string]int // by code
 }
 
 // Goodput is how many requests a second were answered as they should be.
@@ -67,7 +68,7 @@ const good = time.Second
 type outcome struct {
 	stage     int
 	due, sent time.Time
-	status    int // 0: none
+	answer    answer
 	err       error
 	unsent    bool
 }
@@ -76,13 +77,13 @@ type outcome struct {
 type tally struct {
 	counts                        Counts
 	latency, refusal, refusalSent *hdrhistogram.Histogram
-	failures                      map[string]int
+	failures, refusals            map[string]int
 }
 
 // newTally measures from a microsecond to two minutes, to this many digits.
 func newTally(digits int) *tally {
 	fresh := func() *hdrhistogram.Histogram { return hdrhistogram.New(1, (2 * time.Minute).Microseconds(), digits) }
-	return &tally{latency: fresh(), refusal: fresh(), refusalSent: fresh(), failures: make(map[string]int)}
+	return &tally{latency: fresh(), refusal: fresh(), refusalSent: fresh(), failures: make(map[string]int), refusals: make(map[string]int)}
 }
 
 func (t *tally) add(o outcome, now time.Time) {
@@ -91,24 +92,25 @@ func (t *tally) add(o outcome, now time.Time) {
 	switch {
 	case o.unsent:
 		t.counts.Unsent++
-	case errors.Is(o.err, errUnknownOutcome):
-		t.counts.Unknown++
 	case o.err != nil:
 		t.counts.Failed++
 		t.failures[kindOf(o.err)]++
-	case o.status < http.StatusBadRequest:
+	case o.answer.status < http.StatusBadRequest:
 		t.counts.OK++
 		if took <= good {
 			t.counts.Good++
 		}
 		record(t.latency, took)
-	case o.status == http.StatusServiceUnavailable || o.status == http.StatusTooManyRequests:
+	case o.answer.code == "outcome_unknown":
+		t.counts.Unknown++
+	case o.answer.status == http.StatusServiceUnavailable || o.answer.status == http.StatusTooManyRequests:
 		t.counts.Refused++
+		t.refusals[o.answer.code]++
 		record(t.refusal, took)
 		record(t.refusalSent, now.Sub(o.sent))
 	default:
 		t.counts.Failed++
-		t.failures[fmt.Sprintf("status %d", o.status)]++
+		t.failures[strings.TrimSpace(fmt.Sprintf("status %d %s", o.answer.status, o.answer.code))]++
 	}
 }
 
@@ -119,7 +121,7 @@ func record(h *hdrhistogram.Histogram, took time.Duration) {
 
 func (t *tally) summary(name string, length time.Duration) Summary {
 	return Summary{
-		Name: name, For: length, Counts: t.counts, Failures: t.failures,
+		Name: name, For: length, Counts: t.counts, Failures: t.failures, Refusals: t.refusals,
 		Latency: latencyOf(t.latency), Refusal: latencyOf(t.refusal), RefusalSent: latencyOf(t.refusalSent),
 	}
 }
@@ -138,6 +140,9 @@ func (t *tally) merge(o *tally) {
 	t.refusalSent.Merge(o.refusalSent)
 	for kind, n := range o.failures {
 		t.failures[kind] += n
+	}
+	for code, n := range o.refusals {
+		t.refusals[code] += n
 	}
 }
 

@@ -125,7 +125,7 @@ func (r *run) serve(ctx context.Context, v *visitor) {
 		o := outcome{stage: stage, due: due, sent: time.Now()}
 		if o.unsent = o.sent.Sub(due) > r.cfg.Patience; !o.unsent {
 			// Not with ctx: who is on the way gets an answer.
-			o.status, _, o.err = v.visit(context.WithoutCancel(ctx))
+			o.answer, o.err = v.visit(context.WithoutCancel(ctx))
 		}
 		r.meter.add(o)
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,7 @@ type visitor struct {
 	random  *rand.Rand
 
 	conn   net.Conn
-	answer *bufio.Reader
+	reader *bufio.Reader
 }
 
 func newVisitor(target *url.URL, cfg Config, number int) *visitor {
@@ -50,60 +51,64 @@ func (v *visitor) leave() {
 // errNoReceipt is a 2xx of a submission that does not say ok.
 var errNoReceipt = errors.New("2xx without a receipt")
 
-// errUnknownOutcome is a 503 that does not say no: the event may be in the log.
-var errUnknownOutcome = errors.New("outcome unknown")
+// answer is what a server said.
+type answer struct {
+	status int
+	code   string // member "error" of a problem
+}
 
 // visit asks for the page, or submits a phone number.
-func (v *visitor) visit(ctx context.Context) (status int, page bool, err error) {
+func (v *visitor) visit(ctx context.Context) (answer, error) {
 	if v.random.Float64() < v.pages {
-		status, err = v.ask(ctx, []byte("GET / HTTP/1.1\r\nHost: "+v.host+"\r\nAccept: text/html\r\n\r\n"))
-		return status, true, err
+		return v.ask(ctx, []byte("GET / HTTP/1.1\r\nHost: "+v.host+"\r\nAccept: text/html\r\n\r\n"))
 	}
 	body := fmt.Sprintf(`{"phone":"+989%09d"}`, v.random.IntN(1e9))
-	status, err = v.ask(ctx, fmt.Appendf(nil,
+	return v.ask(ctx, fmt.Appendf(nil,
 		"POST /api/submit HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", v.host, len(body), body))
-	return status, false, err
 }
 
 // ask sends a request and reads its answer. After an error, and when the server says so, the next one opens a new connection.
-func (v *visitor) ask(ctx context.Context, request []byte) (status int, err error) {
+func (v *visitor) ask(ctx context.Context, request []byte) (said answer, err error) {
 	if v.conn == nil {
 		dialer := net.Dialer{Timeout: v.timeout}
 		if v.conn, err = dialer.DialContext(ctx, "tcp", v.host); err != nil {
 			v.conn = nil
-			return 0, err
+			return answer{}, err
 		}
-		v.answer = bufio.NewReaderSize(v.conn, 4096)
+		v.reader = bufio.NewReaderSize(v.conn, 4096)
 	}
-	status, last, err := v.exchange(request)
-	if last {
+	said, last, err := v.exchange(request)
+	if last || err != nil {
 		v.leave()
 	}
-	return status, err
+	return said, err
 }
 
-func (v *visitor) exchange(request []byte) (status int, last bool, err error) {
+func (v *visitor) exchange(request []byte) (said answer, last bool, err error) {
 	if err := v.conn.SetDeadline(time.Now().Add(v.timeout)); err != nil {
-		return 0, true, err
+		return answer{}, true, err
 	}
 	if _, err := v.conn.Write(request); err != nil {
-		return 0, true, err
+		return answer{}, true, err
 	}
-	answer, err := http.ReadResponse(v.answer, nil)
+	resp, err := http.ReadResponse(v.reader, nil)
 	if err != nil {
-		return 0, true, err
+		return answer{}, true, err
 	}
-	body, err := io.ReadAll(answer.Body)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return 0, true, err
+		return answer{}, true, err
 	}
-	if answer.StatusCode == http.StatusServiceUnavailable && bytes.Contains(body, []byte(`"outcome_unknown"`)) {
-		return answer.StatusCode, answer.Close, errUnknownOutcome
+	said.status = resp.StatusCode
+	if resp.StatusCode >= http.StatusBadRequest {
+		var problem struct{ Error string }
+		_ = json.Unmarshal(body, &problem) // a proxy's own page has no code
+		said.code = problem.Error
+	} else if request[0] == 'P' && !bytes.Contains(body, []byte(`"ok":true`)) {
+		return said, resp.Close, errNoReceipt
 	}
-	if request[0] == 'P' && answer.StatusCode < 300 && !bytes.Contains(body, []byte(`"ok":true`)) {
-		return 0, true, errNoReceipt
-	}
-	return answer.StatusCode, answer.Close, nil
+	return said, resp.Close, nil
 }
 
 // kindOf names an error that is no answer, in a word that can be counted.
