@@ -85,10 +85,23 @@ func spawn(b testing.TB, program string, env ...string) *exec.Cmd {
 // spawnWith does the same with arguments.
 func spawnWith(b testing.TB, program string, args []string, env ...string) *exec.Cmd {
 	b.Helper()
+	return launch(b, build(b, program), args, env...)
+}
+
+// build returns a program's file.
+func build(b testing.TB, program string) string {
+	b.Helper()
 	bin := filepath.Join(b.TempDir(), program)
 	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", bin, "leadlog/"+program).CombinedOutput(); err != nil {
 		b.Fatalf("build %s: %v\n%s", program, err, out)
 	}
+	return bin
+}
+
+// launch starts what was built.
+func launch(b testing.TB, bin string, args []string, env ...string) *exec.Cmd {
+	b.Helper()
+	program := filepath.Base(bin)
 	cmd := exec.Command(bin, args...)
 	cmd.Env = env
 	log := filepath.Join(b.ArtifactDir(), program+".log")

@@ -47,6 +47,7 @@ type whole struct {
 	url        string
 	edge       program
 	projectors program
+	binary     string // of the projectors: a drain is not to be timed with a compiler
 	client     *kgo.Client
 	stores     *catalog.Stores
 }
@@ -61,7 +62,7 @@ type program struct {
 // newWhole starts all of it but the projectors. mongo is empty for the audit log in PostgreSQL.
 func newWhole(t testing.TB, mongo string) *whole {
 	t.Helper()
-	w := &whole{TB: t, client: anew(t, brokers(t))}
+	w := &whole{TB: t, client: anew(t, brokers(t)), binary: build(t, "projectors")}
 	urls := catalog.URLs{Database: pgtest.New(t), Mongo: mongo, Redis: ownRedis(t)}
 	w.stores = &catalog.Stores{URLs: urls, Application: "leadlog-bench", Connections: 4}
 	t.Cleanup(w.stores.Close)
@@ -77,7 +78,7 @@ func newWhole(t testing.TB, mongo string) *whole {
 func (w *whole) startProjectors(names ...string) {
 	w.Helper()
 	w.projectors = program{name: "projectors", private: freeAddress(w)}
-	w.projectors.Cmd = spawnWith(w, "projectors", names, "KAFKA_BROKERS="+strings.Join(brokers(w), ","),
+	w.projectors.Cmd = launch(w, w.binary, names, "KAFKA_BROKERS="+strings.Join(brokers(w), ","),
 		"DATABASE_URL="+w.stores.URLs.Database, "MONGODB_URI="+w.stores.URLs.Mongo, "REDIS_URL="+w.stores.URLs.Redis,
 		"PRIVATE_LISTEN="+w.projectors.private)
 	awaitReady(w, "http://"+w.projectors.private)
