@@ -10,6 +10,7 @@ import (
 	"leadlog/projectors/audit"
 	"leadlog/projectors/mongostore/mongotest"
 	"leadlog/projectors/pgstore"
+	"leadlog/projectors/viewtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -27,14 +28,8 @@ func onMongo(t testing.TB) *mongo.Database {
 // onPostgres returns a pool on a database of its own with the tables of the request log.
 func onPostgres(t testing.TB) *pgxpool.Pool {
 	t.Helper()
-	url := pgtest.New(t)
-	if err := pgstore.Migrate(t.Context(), url); err != nil {
-		t.Fatal(err)
-	}
-	if err := audit.MigratePostgres(t.Context(), url, 1); err != nil {
-		t.Fatal(err)
-	}
-	pool, err := pgstore.Open(t.Context(), url, "leadlog-test", 8)
+	url, _ := viewtest.AuditTables(t)
+	pool, err := pgstore.Open(t.Context(), url, "leadlog-test", 8) // a test holds more at once than the suite does
 	if err != nil {
 		t.Fatal(err)
 	}

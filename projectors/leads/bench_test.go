@@ -84,10 +84,7 @@ func BenchmarkDecodeJudgeDerive(b *testing.B) {
 
 // What verification does with each row.
 func BenchmarkRows(b *testing.B) {
-	url, pool := viewtest.Database(b)
-	if err := leads.Migrate(b.Context(), url, 1); err != nil {
-		b.Fatal(err)
-	}
+	_, pool := viewtest.LeadTables(b)
 	v := view.Bind(pgstore.New(pool), leads.New(pool, pool), 0)
 	stream := view.Stream{Projection: leads.Name, Topic: events.Topic, Partition: 3}
 	if err := v.Create(b.Context(), view.Position{Stream: stream}); err != nil {

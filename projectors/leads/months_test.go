@@ -23,10 +23,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 func table(t *testing.T) (view.View, *pgxpool.Pool) {
 	t.Helper()
-	url, pool := viewtest.Database(t)
-	if err := leads.Migrate(t.Context(), url, 1); err != nil {
-		t.Fatal(err)
-	}
+	url, pool := viewtest.LeadTables(t)
 	aside, err := pgstore.Open(t.Context(), url, "leadlog-test-months", 1)
 	if err != nil {
 		t.Fatal(err)

@@ -51,10 +51,7 @@ func newPipeline(t *testing.T) *pipeline {
 		t.Fatal(err)
 	}
 	t.Cleanup(fake.Close)
-	url, pool := viewtest.Database(t)
-	if err := leads.Migrate(t.Context(), url, 1); err != nil {
-		t.Fatal(err)
-	}
+	url, pool := viewtest.LeadTables(t)
 	p := &pipeline{
 		T: t, fake: fake, brokers: fake.ListenAddrs(), pool: pool, url: url, resets: make(chan runner.Reset, 100),
 		view: view.Bind(pgstore.New(pool), leads.New(pool, pool), 0),

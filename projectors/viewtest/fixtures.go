@@ -24,10 +24,7 @@ import (
 // Leads is the lead table, in a PostgreSQL database of its own.
 func Leads(t *testing.T) Subject {
 	t.Helper()
-	url, pool := Database(t)
-	if err := leads.Migrate(t.Context(), url, 1); err != nil {
-		t.Fatal(err)
-	}
+	url, pool := LeadTables(t)
 	subject := onPostgres(pool, leads.New(pool, pool))
 	subject.Draft = func(t *testing.T, version int) view.View {
 		t.Helper()
@@ -42,10 +39,7 @@ func Leads(t *testing.T) Subject {
 // AuditOnPostgres is the audit log as JSONB, in a PostgreSQL database of its own.
 func AuditOnPostgres(t *testing.T) Subject {
 	t.Helper()
-	url, pool := Database(t)
-	if err := audit.MigratePostgres(t.Context(), url, 1); err != nil {
-		t.Fatal(err)
-	}
+	url, pool := AuditTables(t)
 	subject := onPostgres(pool, audit.NewPostgres(pool))
 	subject.Draft = func(t *testing.T, version int) view.View {
 		t.Helper()
@@ -95,13 +89,38 @@ func Dedup(client *redis.Client) Subject {
 	}
 }
 
-// Database returns the URL of a PostgreSQL database with the shared tables, and a pool on it.
-func Database(t testing.TB) (string, *pgxpool.Pool) {
-	t.Helper()
-	url := pgtest.New(t)
-	if err := pgstore.Migrate(t.Context(), url); err != nil {
-		t.Fatal(err)
+// What the tests of a package get copies of: the first version of each view's tables, beside those that views share.
+//
+//nolint:gochecknoglobals // made once for all tests of a package
+var (
+	leadTables  = pgtest.NewTemplate(withShared(leads.Migrate))
+	auditTables = pgtest.NewTemplate(withShared(audit.MigratePostgres))
+)
+
+func withShared(migrate func(ctx context.Context, url string, version int) error) func(context.Context, string) error {
+	return func(ctx context.Context, url string) error {
+		if err := pgstore.Migrate(ctx, url); err != nil {
+			return err
+		}
+		return migrate(ctx, url, 1)
 	}
+}
+
+// LeadTables returns the URL of a PostgreSQL database with the tables of leads, and a pool on it.
+func LeadTables(t testing.TB) (string, *pgxpool.Pool) {
+	t.Helper()
+	return open(t, leadTables)
+}
+
+// AuditTables returns the URL of a PostgreSQL database with the tables of the audit log, and a pool on it.
+func AuditTables(t testing.TB) (string, *pgxpool.Pool) {
+	t.Helper()
+	return open(t, auditTables)
+}
+
+func open(t testing.TB, template *pgtest.Template) (string, *pgxpool.Pool) {
+	t.Helper()
+	url := template.New(t)
 	pool, err := pgstore.Open(t.Context(), url, "leadlog-test", 4)
 	if err != nil {
 		t.Fatal(err)

@@ -171,14 +171,11 @@ func makeStore(t *testing.T, name string) string {
 	case "dedup":
 		return "redis://" + redistest.Mini(t).Options().Addr
 	}
-	url, _ := viewtest.Database(t)
-	migrate := leads.Migrate
+	tables := viewtest.LeadTables
 	if name != "leads" {
-		migrate = audit.MigratePostgres
+		tables = viewtest.AuditTables
 	}
-	if err := migrate(t.Context(), url, 1); err != nil {
-		t.Fatal(err)
-	}
+	url, _ := tables(t)
 	return url
 }
 
