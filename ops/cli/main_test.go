@@ -13,11 +13,15 @@ import (
 	"go.uber.org/goleak"
 
 	"leadlog/ops/cli"
+	"leadlog/ops/opstest/tempdir"
 	"leadlog/ops/stack"
 )
 
 // TestMain lets tests run this binary as `ops`: a process of its own, as production has it.
 func TestMain(m *testing.M) {
+	if err := tempdir.Use(); err != nil {
+		panic(err)
+	}
 	testscript.Main(suite{m}, map[string]func(){"ops": func() { os.Exit(cli.Main()) }})
 }
 

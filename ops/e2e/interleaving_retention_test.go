@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -13,9 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -23,12 +20,10 @@ import (
 	"leadlog/events"
 	"leadlog/events/broker"
 	"leadlog/ops/control"
-	"leadlog/ops/stack/localpg/pgtest"
-	"leadlog/ops/telemetry"
+	"leadlog/ops/opstest"
 	"leadlog/projectors/audit"
 	"leadlog/projectors/catalog"
 	"leadlog/projectors/mongostore/mongotest"
-	"leadlog/projectors/run"
 )
 
 // An opener that is older than the audit log's 90 days, and its duplicate that is not: a rebuild judges the duplicate by it,
@@ -87,22 +82,21 @@ func newAging(t *testing.T, onMongo bool) *aging {
 		w.db = mongotest.New(t)
 		w.cfg.URLs.Mongo = withPath(t, os.Getenv("MONGODB_URI"), w.db.Name())
 	}
+	log := opstest.EmptyLog(t)
+	w.fake, w.client = log.Fake, log.Client
+	w.cfg.Brokers, w.cfg.Dev, w.cfg.URLs.Database = log.Brokers, true, opstest.Database(t)
 	var err error
-	w.fake, err = kfake.NewCluster(kfake.NumBrokers(1))
-	w.must(err)
-	t.Cleanup(w.fake.Close)
-	w.cfg.Brokers, w.cfg.Dev, w.cfg.URLs.Database = w.fake.ListenAddrs(), true, pgtest.New(t)
 	w.pool, err = pgxpool.New(t.Context(), w.cfg.URLs.Database)
 	w.must(err)
 	t.Cleanup(w.pool.Close)
 	w.system, err = control.Open(w.cfg)
 	w.must(err)
 	t.Cleanup(w.system.Close)
-	w.client, err = broker.NewClient(broker.Config{Brokers: w.cfg.Brokers, ClientID: "leadlog-e2e"}, kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	w.must(err)
-	t.Cleanup(w.client.Close)
-	_, err = w.system.Init(t.Context(), nil)
-	w.must(err)
+	log.MakeTopics()
+	if onMongo { // where tables are indexes
+		_, err = w.system.Init(t.Context(), nil)
+		w.must(err)
+	}
 	return w
 }
 
@@ -124,22 +118,11 @@ func (w *aging) submit(age time.Duration) (key string) {
 // project fills the views until the returned function, or the end of the test.
 func (w *aging) project() (stop func()) {
 	w.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() {
-		done <- run.Projections(ctx, run.Config{
-			Entries: w.system.Entries(), URLs: w.cfg.URLs, Brokers: w.cfg.Brokers, Dev: true,
-			Log: slog.New(slog.DiscardHandler), Health: telemetry.NewHealth(), Registry: prometheus.NewRegistry(),
-		})
-	}()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			w.Errorf("projections: %v", err)
-		}
-	})
-	w.Cleanup(stop)
-	return stop
+	var names []string
+	for _, entry := range w.system.Entries() {
+		names = append(names, entry.Name)
+	}
+	return opstest.Project(w.T, w.cfg, names...)
 }
 
 // rebuild builds a version of the audit log. look is called with each look at how far it is.

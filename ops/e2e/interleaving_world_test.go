@@ -28,7 +28,7 @@ type operated struct {
 func newOperated(t *testing.T) *operated {
 	t.Helper()
 	w := newWorld(t)
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", w.bin+"/", "leadlog/ops").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", w.bin+"/", "leadlog/ops").CombinedOutput()
 	if err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -21,7 +20,7 @@ import (
 	"leadlog/events"
 	"leadlog/events/broker"
 	"leadlog/ops/control"
-	"leadlog/ops/stack/localpg/pgtest"
+	"leadlog/ops/opstest"
 	"leadlog/projectors/catalog"
 	"leadlog/projectors/mongostore/mongotest"
 	"leadlog/projectors/redisstore/redistest"
@@ -41,7 +40,7 @@ type mortals struct {
 func buildMortals(t *testing.T) (bin string) {
 	t.Helper()
 	bin = t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "failpoints", "-o", bin+"/", "leadlog/projectors", "leadlog/ops").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-tags", "failpoints", "-o", bin+"/", "leadlog/projectors", "leadlog/ops").CombinedOutput()
 	if err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
@@ -50,30 +49,27 @@ func buildMortals(t *testing.T) (bin string) {
 
 func newMortals(t *testing.T, bin string, onMongo bool) *mortals {
 	t.Helper()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
+	log := opstest.EmptyLog(t, kfake.GroupMinSessionTimeout(time.Second))
 	redis := redistest.Mini(t).Options().Addr
 	cfg := control.Config{
-		Brokers: fake.ListenAddrs(), Dev: true, URLs: catalog.URLs{Database: pgtest.New(t), Redis: "redis://" + redis},
+		Brokers: log.Brokers, Dev: true, URLs: catalog.URLs{Database: opstest.Database(t), Redis: "redis://" + redis},
 	}
 	if onMongo {
 		cfg.URLs.Mongo = withPath(t, os.Getenv("MONGODB_URI"), mongotest.New(t).Name())
 	}
-	m := &mortals{T: t, bin: bin, env: []string{
+	m := &mortals{T: t, bin: bin, client: log.Client, env: []string{
 		"KAFKA_BROKERS=" + strings.Join(cfg.Brokers, ","), "DATABASE_URL=" + cfg.URLs.Database, "REDIS_URL=" + cfg.URLs.Redis,
 		"MONGODB_URI=" + cfg.URLs.Mongo, "DEV=1",
 	}}
+	var err error
 	m.system, err = control.Open(cfg)
 	m.must(err)
 	t.Cleanup(m.system.Close)
-	m.client, err = broker.NewClient(broker.Config{Brokers: cfg.Brokers, ClientID: "leadlog-e2e"}, kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	m.must(err)
-	t.Cleanup(m.client.Close)
-	_, err = m.system.Init(t.Context(), nil)
-	m.must(err)
+	log.MakeTopics()
+	if onMongo { // where tables are indexes
+		_, err = m.system.Init(t.Context(), nil)
+		m.must(err)
+	}
 	m.append(60)
 	return m
 }
@@ -195,27 +191,7 @@ func said(err error) string {
 // awaitApplied waits until every view has applied all that is in the log.
 func (m *mortals) awaitApplied() {
 	m.Helper()
-	ctx, cancel := context.WithTimeout(m.Context(), time.Minute)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		lag, err := m.system.Lag(ctx)
-		left := int64(0)
-		for _, row := range lag {
-			if row.Lag != 0 || row.Store == control.Unknown {
-				left++
-			}
-		}
-		if err == nil && left == 0 {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			m.Fatalf("%d partitions are not applied: %v", left, err)
-		}
-	}
+	opstest.AwaitApplied(m.T, m.system)
 }
 
 // clean sees that every view is what the log says, and that a plan is done.

@@ -39,7 +39,7 @@ func AwaitWithin(t testing.TB, patience time.Duration, what string, holds func()
 // AwaitApplied waits until every view has applied all that is in the log.
 func AwaitApplied(t testing.TB, system *control.System) {
 	t.Helper()
-	Await(t, "everything is applied", func() bool {
+	AwaitWithin(t, 2*Patience, "everything is applied", func() bool {
 		rows, err := system.Lag(t.Context())
 		if err != nil {
 			return false

@@ -3,7 +3,7 @@ package stack
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"leadlog/ops/opstest/tempdir"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { tempdir.Main(m) }

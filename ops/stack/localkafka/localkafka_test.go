@@ -15,14 +15,15 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/goleak"
+
+	"leadlog/ops/opstest/tempdir"
 )
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(helperEnv); dir != "" {
 		helper(dir)
 	}
-	goleak.VerifyTestMain(m)
+	tempdir.Main(m)
 }
 
 const (

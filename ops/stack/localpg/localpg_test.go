@@ -14,14 +14,15 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
+
+	"leadlog/ops/opstest/tempdir"
 )
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(helperEnv); dir != "" {
 		helper(dir)
 	}
-	goleak.VerifyTestMain(m)
+	tempdir.Main(m)
 }
 
 // logTo returns a logger that writes into the test's own log.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"leadlog/ops/opstest/tempdir"
 	"leadlog/ops/stack/localpg"
 )
 
@@ -61,7 +62,7 @@ func (s *server) url(ctx context.Context) (string, error) {
 func (s *server) start(ctx context.Context) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	sweep(ctx)
-	dir, err := os.MkdirTemp(home(), prefix)
+	dir, err := os.MkdirTemp(tempdir.Fast(), prefix)
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func (s *server) close() error {
 // process with it. Their servers are gone, by the death signal; a folder in use is left alone, as is anything that
 // can't be removed, since it may be another user's.
 func sweep(ctx context.Context) {
-	for _, place := range slices.Compact([]string{home(), os.TempDir()}) {
+	for _, place := range slices.Compact([]string{tempdir.Fast(), os.TempDir()}) {
 		dirs, _ := filepath.Glob(filepath.Join(place, prefix+"*")) // the only error is a bad pattern
 		for _, dir := range dirs {
 			_ = localpg.Remove(ctx, localpg.Config{DataDir: dir})
