@@ -1,7 +1,6 @@
 package drill_test
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -17,10 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"leadlog/events"
-	"leadlog/events/broker"
 	"leadlog/ops/control"
-	"leadlog/ops/stack/localpg/pgtest"
-	"leadlog/ops/stack/localredis"
+	"leadlog/ops/opstest"
 	"leadlog/projectors/catalog"
 	"leadlog/projectors/mongostore/mongotest"
 	"leadlog/projectors/view"
@@ -82,12 +79,11 @@ func (d *drill) must(err error) {
 // open makes a log, stores and views.
 func (d *drill) open() {
 	d.Helper()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(session/10))
-	d.must(err)
-	d.Cleanup(fake.Close)
+	log := opstest.EmptyLog(d, kfake.GroupMinSessionTimeout(session/10))
+	d.client = log.Client
 	d.cfg = control.Config{
-		Brokers: fake.ListenAddrs(), Dev: true, Who: "drill",
-		URLs: catalog.URLs{Database: pgtest.New(d.T), Redis: d.newRedis()},
+		Brokers: log.Brokers, Dev: true, Who: "drill",
+		URLs: catalog.URLs{Database: opstest.Database(d), Redis: opstest.Redis(d)},
 	}
 	if d.onMongo {
 		u, err := url.Parse(os.Getenv("MONGODB_URI"))
@@ -96,12 +92,11 @@ func (d *drill) open() {
 		d.cfg.URLs.Mongo = u.String()
 	}
 	d.system = d.newSystem(d.cfg)
-	_, err = d.system.Init(d.Context(), nil)
-	d.must(err)
-	d.client, err = broker.NewClient(broker.Config{Brokers: d.cfg.Brokers, ClientID: "leadlog-test"},
-		kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	d.must(err)
-	d.Cleanup(d.client.Close)
+	log.MakeTopics()
+	if d.onMongo { // where tables are indexes
+		_, err := d.system.Init(d.Context(), nil)
+		d.must(err)
+	}
 	d.openViews()
 	d.pending = make(map[string]uuid.UUID)
 	d.clock = time.Now().Add(-100 * time.Hour)
@@ -133,22 +128,6 @@ func (d *drill) newSystem(cfg control.Config) *control.System {
 	d.must(err)
 	d.Cleanup(system.Close)
 	return system
-}
-
-func (d *drill) newRedis() (url string) {
-	d.Helper()
-	server, err := localredis.Listen(localredis.Config{})
-	d.must(err)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- server.Run(ctx) }()
-	d.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			d.Error(err)
-		}
-	})
-	return server.URL()
 }
 
 // await waits until a condition holds, and says what did not.
