@@ -24,7 +24,10 @@ func TestLoadSteady(t *testing.T) {
 func (w *whole) steady(where string, rate float64, length time.Duration) {
 	w.Helper()
 	stop := w.sample(max(time.Second, length/180))
+	edge, projectors := w.profile(w.edge, length), w.profile(w.projectors, length)
 	total := w.load(generator.Constant("steady", rate, length), 500).Total
+	edge()
+	projectors()
 	behind := w.caughtUp()
 	sampled := stop()
 	l := total.Latency
@@ -139,12 +142,14 @@ func drainUnderLoad(t *testing.T, views []string) {
 	p := w.start(generator.Constant("beside", 200, time.Hour), 200)
 	began := time.Now()
 	w.startProjectors(views...)
+	profiled := w.profile(w.projectors, 10*time.Second)
 	var slowest time.Duration
 	for _, view := range views {
 		w.caughtUp(view)
 		slowest = time.Since(began)
 		t.Logf("%s: %v, %.0f events/s", view, slowest.Round(time.Millisecond), float64(log.events)/slowest.Seconds())
 	}
+	profiled()
 	p.Stop()
 	total := w.report(p).Total
 	rate := float64(log.events) / slowest.Seconds()

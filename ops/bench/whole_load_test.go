@@ -7,9 +7,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +30,7 @@ var (
 	loadFor         = flag.Duration("for", 0, "how long the load lasts; 0: as long as the target says")
 	loadRate        = flag.Float64("rate", 1000, "requests a second")
 	loadConnections = flag.Int("connections", 0, "connections of the generator; 0: as many as the target needs")
+	loadProfiles    = flag.String("profiles", "", "folder that gets a processor profile of each program under each load")
 	loadLines       = flag.String("lines", "", "file that gets a line for every second of every load")
 )
 
@@ -141,6 +144,36 @@ func (w *whole) start(profile generator.Profile, connections int) *generator.Pro
 	}
 	w.Cleanup(p.Stop) // a load whose test has given up ends
 	return p
+}
+
+// profile takes a profile of a program from the middle of a load, if it was asked for. Wait for the returned function.
+func (w *whole) profile(p program, length time.Duration) (wait func()) {
+	if *loadProfiles == "" {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		seconds := int(min(length/2, 30*time.Second).Seconds())
+		resp, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", p.private, seconds))
+		if err != nil {
+			w.Error(err)
+			return
+		}
+		defer resp.Body.Close()
+		f, err := os.Create(filepath.Join(*loadProfiles, strings.ReplaceAll(w.Name(), "/", "-")+"."+p.name+".pprof"))
+		if err == nil {
+			_, err = io.Copy(f, resp.Body)
+		}
+		if err != nil {
+			w.Error(err)
+			return
+		}
+		if err := f.Close(); err != nil {
+			w.Error(err)
+		}
+	}()
+	return func() { <-done }
 }
 
 // load is a load from beginning to end.
