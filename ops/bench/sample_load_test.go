@@ -28,10 +28,11 @@ type sampler struct {
 	order  []string
 }
 
-// sample samples edge and projectors until the returned function is called.
-func (w *whole) sample(every time.Duration) (stop func() *sampler) {
+// sample samples edge and projectors for as long as a load lasts: after it, its connections are gone. The returned function
+// waits for the last sample.
+func (w *whole) sample(every, length time.Duration) (stop func() *sampler) {
 	s := &sampler{w: w, began: time.Now(), series: make(map[string]*series)}
-	end, done := make(chan struct{}), make(chan struct{})
+	end, done := time.After(length), make(chan struct{})
 	go func() {
 		defer close(done)
 		tick := time.NewTicker(every)
@@ -46,7 +47,6 @@ func (w *whole) sample(every time.Duration) (stop func() *sampler) {
 		}
 	}()
 	return func() *sampler {
-		close(end)
 		<-done
 		return s
 	}

@@ -23,7 +23,7 @@ func TestLoadSteady(t *testing.T) {
 // steady holds a rate, and tells whether all of it was answered in time, kept up with, and flat.
 func (w *whole) steady(where string, rate float64, length time.Duration) {
 	w.Helper()
-	stop := w.sample(max(time.Second, length/180))
+	stop := w.sample(max(time.Second, length/180), length)
 	edge, projectors := w.profile(w.edge, length), w.profile(w.projectors, length)
 	total := w.load(generator.Constant("steady", rate, length), 500).Total
 	edge()
@@ -90,7 +90,7 @@ func TestLoadOverload(t *testing.T) {
 	peak := peakOf(w.load(generator.Ramp("ramp", 500, 12_000, time.Minute), 4000).Seconds)
 	w.caughtUp()
 	length := lasts(5 * time.Minute)
-	stop := w.sample(max(time.Second, length/60))
+	stop := w.sample(max(time.Second, length/60), length)
 	total := w.load(generator.Constant("overload", 2*peak, length), connections).Total
 	sampled := stop()
 	goal(w, fmt.Sprintf("overload: twice saturation for %v: goodput at least 80 %% of the peak", length),
