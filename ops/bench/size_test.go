@@ -13,7 +13,7 @@ import (
 )
 
 // logBytes is what an event of the backlog takes on one broker's disk: each of its replicas is as large.
-func (log *backlog) logBytes(b *testing.B) float64 {
+func (log *backlog) logBytes(b testing.TB) float64 {
 	b.Helper()
 	client, err := broker.NewClient(broker.Config{Brokers: log.brokers, ClientID: "leadlog-bench"})
 	if err != nil {
@@ -41,7 +41,7 @@ func (log *backlog) logBytes(b *testing.B) float64 {
 
 // storeBytes is what a view's store has in use: a whole database of PostgreSQL, made for this view, or all of a Redis. It is 0
 // for MongoDB, whose database is a part of another one here.
-func storeBytes(b *testing.B, urls catalog.URLs) float64 {
+func storeBytes(b testing.TB, urls catalog.URLs) float64 {
 	b.Helper()
 	if urls.Redis != "" {
 		return redisBytes(b, urls)
@@ -61,7 +61,7 @@ func storeBytes(b *testing.B, urls catalog.URLs) float64 {
 	return float64(size)
 }
 
-func redisBytes(b *testing.B, urls catalog.URLs) float64 {
+func redisBytes(b testing.TB, urls catalog.URLs) float64 {
 	b.Helper()
 	stores := &catalog.Stores{URLs: urls}
 	defer stores.Close()

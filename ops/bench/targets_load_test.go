@@ -36,6 +36,31 @@ func (w *whole) steady(where string, rate float64, length time.Duration) {
 		"%d of %d answered, %d refused, %d unknown, %d failed %v, %d unsent; %v; views caught up %v after the end",
 		total.OK, total.Offered, total.Refused, total.Unknown, total.Failed, total.Failures, total.Unsent, l, behind.Round(time.Millisecond))
 	sampled.flat("soak, " + where)
+	w.sizes(where)
+}
+
+// sizes tells what an event takes where it is kept, as it comes from the edge: in the small batches of a load, not in those of
+// a backlog.
+func (w *whole) sizes(where string) {
+	w.Helper()
+	log := &backlog{brokers: brokers(w), topic: events.Topic}
+	for _, end := range log.ends(w, w.client) {
+		log.events += int(end)
+	}
+	pool, err := w.stores.Postgres(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	table := func(schema string) (size float64) {
+		const ask = `select coalesce(sum(pg_total_relation_size(c.oid)), 0)::float8 from pg_class c join pg_namespace n on n.oid = relnamespace
+			where nspname = $1 and relkind = 'r'`
+		if err := pool.QueryRow(w.Context(), ask, schema).Scan(&size); err != nil {
+			w.Fatal(err)
+		}
+		return size / float64(log.events)
+	}
+	figure(w, "sizes, %s: bytes an event, of %d | log %.0f a replica, lead table %.0f, audit log in PostgreSQL %.0f, Redis %.0f",
+		where, log.events, log.logBytes(w), table("leads_v1"), table("audit_v1"), redisBytes(w, w.stores.URLs)/float64(log.events))
 }
 
 // The same with the audit log in MongoDB's protocol: FerretDB on this machine takes more than its share, so the rate is the

@@ -57,14 +57,24 @@ type answer struct {
 	code   string // member "error" of a problem
 }
 
+// agents are what browsers call themselves: it is most of what an event holds.
+var agents = [...]string{ //nolint:gochecknoglobals // a table of constants
+	"Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Mobile Safari/537.36",
+	"Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
+	"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36",
+	"Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/28.0 Chrome/130.0.0.0 Mobile Safari/537.36",
+}
+
 // visit asks for the page, or submits a phone number.
 func (v *visitor) visit(ctx context.Context) (answer, error) {
 	if v.random.Float64() < v.pages {
 		return v.ask(ctx, []byte("GET / HTTP/1.1\r\nHost: "+v.host+"\r\nAccept: text/html\r\n\r\n"))
 	}
-	body := fmt.Sprintf(`{"phone":"+989%09d"}`, v.random.IntN(1e9))
+	body, agent := fmt.Sprintf(`{"phone":"+989%09d"}`, v.random.IntN(1e9)), agents[v.random.IntN(len(agents))]
 	return v.ask(ctx, fmt.Appendf(nil,
-		"POST /api/submit HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", v.host, len(body), body))
+		"POST /api/submit HTTP/1.1\r\nHost: %[1]s\r\nContent-Type: application/json\r\nUser-Agent: %[2]s\r\n"+
+			"Referer: http://%[1]s/?utm_source=tv&utm_medium=spot&utm_campaign=autumn\r\nContent-Length: %[3]d\r\n\r\n%[4]s",
+		v.host, agent, len(body), body))
 }
 
 // ask sends a request and reads its answer. After an error, and when the server says so, the next one opens a new connection.
