@@ -16,7 +16,7 @@ import (
 )
 
 // growthEvents is the backlog of one measurement: enough for some seconds.
-func growthEvents() int { return backlogSize() * 3 / 10 }
+func growthEvents() int { return backlogSize() / 2 }
 
 // BenchmarkGrowthPartitions drains the same number of events out of 1, 4 and 12 partitions.
 func BenchmarkGrowthPartitions(b *testing.B) {

@@ -60,7 +60,7 @@ func (w *whole) sizes(where string) {
 		return size / float64(log.events)
 	}
 	figure(w, "sizes, %s: bytes an event, of %d | log %.0f a replica, lead table %.0f, audit log in PostgreSQL %.0f, Redis %.0f",
-		where, log.events, log.logBytes(w), table("leads_v1"), table("audit_v1"), redisBytes(w, w.stores.URLs)/float64(log.events))
+		where, log.events, log.logBytes(w), table("leads_v1"), table("audit_v1"), (redisBytes(w, w.stores.URLs)-w.emptyRedis)/float64(log.events))
 }
 
 // The same with the audit log in MongoDB's protocol: FerretDB on this machine takes more than its share, so the rate is the

@@ -50,6 +50,7 @@ type whole struct {
 	url        string
 	edge       program
 	projectors program
+	emptyRedis float64
 	binary     string // of the projectors: a drain is not to be timed with a compiler
 	client     *kgo.Client
 	stores     *catalog.Stores
@@ -72,6 +73,7 @@ func newWhole(t testing.TB, mongo string) *whole {
 	if err := catalog.Migrate(t.Context(), w.stores); err != nil {
 		t.Fatal(err)
 	}
+	w.emptyRedis = redisBytes(t, urls)
 	w.edge.name = "edge"
 	w.url, w.edge.private, w.edge.Cmd = startEdgeWith(t, urls.Redis)
 	return w
