@@ -14,8 +14,9 @@ import (
 )
 
 type dlqVerbs struct {
-	List dlqListVerb `cmd:"" help:"The dead letters that are open."`
-	Show dlqShowVerb `cmd:"" help:"One dead letter, with its headers and value."`
+	List  dlqListVerb  `cmd:"" help:"The dead letters that are open."`
+	Show  dlqShowVerb  `cmd:"" help:"One dead letter, with its headers and value."`
+	Close dlqCloseVerb `cmd:"" help:"Close a dead letter whose record will never be applied."`
 }
 
 type dlqListVerb struct {
@@ -97,6 +98,36 @@ func (v *dlqShowVerb) Run(ctx context.Context, p *process) error {
 			return err
 		}
 		return v.show(p.stdout, v.letter(l).turned(v.Output))
+	})
+}
+
+type dlqCloseVerb struct {
+	asking
+	shown
+
+	Letter string `arg:"" name:"key" help:"Its key, such as leads/phone-submitted/3/42, or its N in the list."`
+	Reason string `required:"" noenv:"" placeholder:"TEXT" help:"Why nobody needs it, for the ledger."`
+}
+
+// Help implements kong.HelpProvider.
+func (dlqCloseVerb) Help() string {
+	return `For what is no lead and never will be: garbage, or a record that is erased. Look at it first, with ops dlq show: if a better build could read it, rewind to it instead, and the letter closes itself. The record stays in the log, and a view that comes by again parks it again.
+
+Examples:
+
+  ops dlq close 7 --reason "from a scanner"`
+}
+
+// Run closes one dead letter.
+func (v *dlqCloseVerb) Run(ctx context.Context, p *process) error {
+	return v.with(ctx, p, func(ctx context.Context, system *control.System) error {
+		l, err := system.CloseLetter(ctx, v.Letter, v.Reason)
+		if err != nil {
+			return misused(err)
+		}
+		s := sheet{columns: []string{"n", "key", "outcome"}}
+		s.add(l.Number, l.Key, "closed")
+		return v.show(p.stdout, s)
 	})
 }
 

@@ -29,6 +29,7 @@ func (verifyVerb) Help() string {
   missing    the log says that the row must be there
   extra      the log says that it must not
   different  it is there, but not as the log says: in the columns named
+  key used twice  a producer has used a record key again, which none may: the last record stands for both
 
 Documents of audit that are 90 days old may be there or not. Of dedup, the windows that are open now are compared.
 
@@ -163,6 +164,8 @@ func helps(view control.Verified) string {
 		return "the extra keys of dedup go when their windows are over; until then the edge answers `duplicate` for those phones"
 	case view.View == "dedup":
 		return "ops rewind dedup --by-duration 24h"
+	case view.Count() == view.KeysUsedTwice:
+		return "a producer has used record keys twice, which none may: the last record of a key stands for all of them, and no rewind or rebuild changes that; ops trace RECORD-ID shows who it was"
 	case view.Beyond == 0 && len(view.Lowest) == 1:
 		partition := slices.Collect(maps.Keys(view.Lowest))[0]
 		return fmt.Sprintf("ops rewind %s --to-offset %d --topic phone-submitted:%d", view.View, max(view.Lowest[partition], 0), partition)

@@ -31,6 +31,8 @@ type Letter struct {
 	RecordKey  []byte
 	Value      []byte
 	Headers    []events.Header
+
+	dlqPartition int32 // where the letter itself is
 }
 
 // Letters returns the dead letters that are open, of one projection or with "" of all, in the order in which they were
@@ -82,7 +84,7 @@ func (s *System) lettersIn(ctx context.Context, part spans, projection string) (
 
 // letterOf reads a dead letter as the runner writes it: value and headers as they came, the reasons in headers behind them.
 func letterOf(r *kgo.Record) Letter {
-	l := Letter{Number: r.Offset, Key: string(r.Key), Partition: -1, Offset: Unknown, Parked: r.Timestamp, Value: r.Value}
+	l := Letter{Number: r.Offset, Key: string(r.Key), Partition: -1, Offset: Unknown, Parked: r.Timestamp, Value: r.Value, dlqPartition: r.Partition}
 	if parts := strings.Split(l.Key, "/"); len(parts) == 4 {
 		l.Projection, l.Topic = parts[0], parts[1]
 		partition, err := strconv.ParseInt(parts[2], 10, 32)

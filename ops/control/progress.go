@@ -22,7 +22,8 @@ type progress struct {
 	positions map[int32]view.Position
 	alarms    map[int32]view.Stopped
 	holes     []view.Hole
-	err       error // why the store did not say
+	others    []view.Version // only where asked for
+	err       error          // why the store did not say
 }
 
 // progresses asks every store that is given, all at once.
@@ -65,6 +66,24 @@ func (s *System) progress(ctx context.Context, e catalog.Entry) progress {
 		p.positions[at.Partition] = at
 	}
 	return p
+}
+
+// others lists the versions of a view that nobody reads. A store that does not say so has said worse before.
+func (s *System) others(ctx context.Context, p progress) []view.Version {
+	if p.err != nil || p.entry.Versions == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	tables, err := p.entry.Versions.Tables(ctx, s.stores)
+	if err != nil {
+		return nil
+	}
+	others, err := tables.Others(ctx)
+	if err != nil {
+		return nil
+	}
+	return others
 }
 
 // withCause adds what ended a context to a driver's error, which at best says that something did.

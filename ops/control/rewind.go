@@ -198,4 +198,3 @@ func (s *System) dateTargets(ctx context.Context, plan *RewindPlan) error {
 	}
 	return nil
 }
-

@@ -36,7 +36,9 @@ func (s *System) estimate(ctx context.Context, o *opened, plan *RewindPlan) erro
 	if plan.RemovalKnown = removal > 0; plan.RemovalKnown {
 		plan.Speed.Remove = removal
 	}
-	takes := func(n int64, speed float64) time.Duration { return time.Duration(float64(n) / speed * float64(time.Second)) }
+	takes := func(n int64, speed float64) time.Duration {
+		return time.Duration(float64(n) / speed * float64(time.Second))
+	}
 	plan.Missing = untilSeen + takes(plan.Removed().N, plan.Speed.Remove) + takes(plan.Events().N, plan.Speed.Apply)
 	return nil
 }
@@ -47,8 +49,8 @@ func (s *System) removalOf(ctx context.Context, name string) (speed float64, err
 	if err != nil {
 		return 0, err
 	}
-	err = pool.QueryRow(ctx, `select (detail->>'removed')::float8 / (detail->>'removing_seconds')::float8 from leadlog.ledger
-		where verb = $1 and view = $2 and (detail->>'removed')::bigint >= $3 and (detail->>'removing_seconds')::float8 > 0
+	err = pool.QueryRow(ctx, `select (detail->>'removed_rows')::float8 / (detail->>'removing_seconds')::float8 from leadlog.ledger
+		where verb = $1 and view = $2 and (detail->>'removed_rows')::bigint >= $3 and (detail->>'removing_seconds')::float8 > 0
 		order by at desc limit 1`, verbRewind, name, tellingRows).Scan(&speed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, nil

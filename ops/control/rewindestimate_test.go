@@ -22,10 +22,10 @@ func TestARewindIsEstimatedByWhatWasMeasured(t *testing.T) {
 		t.Errorf("of nothing measured: %+v", plan)
 	}
 	w.exec(`insert into leadlog.ledger (id, at, who, source, verb, view, reason, outcome, detail) values
-		(gen_random_uuid(), now() - interval '1 h', 'x', 'ops', 'rewind', 'leads', '', 'done', '{"removed": 4000, "removing_seconds": 0.1}'),
-		(gen_random_uuid(), now(), 'x', 'ops', 'rewind', 'leads', '', 'done', '{"removed": 1000, "removing_seconds": 2000}'),
-		(gen_random_uuid(), now(), 'x', 'ops', 'rewind', 'leads', '', 'done', '{"removed": 3, "removing_seconds": 0.001}'),
-		(gen_random_uuid(), now(), 'x', 'ops', 'rewind', 'audit', '', 'done', '{"removed": 9000, "removing_seconds": 1}')`)
+		(gen_random_uuid(), now() - interval '1 h', 'x', 'ops', 'rewind', 'leads', '', 'done', '{"removed_rows": 4000, "removing_seconds": 0.1}'),
+		(gen_random_uuid(), now(), 'x', 'ops', 'rewind', 'leads', '', 'done', '{"removed_rows": 1000, "removing_seconds": 2000}'),
+		(gen_random_uuid(), now(), 'x', 'ops', 'rewind', 'leads', '', 'done', '{"removed_rows": 3, "removing_seconds": 0.001}'),
+		(gen_random_uuid(), now(), 'x', 'ops', 'rewind', 'audit', '', 'done', '{"removed_rows": 9000, "removing_seconds": 1}')`)
 	w.exec(`update leadlog.position set pace = 0.25 where projection = 'leads'`)
 	plan = w.plannedToStart("leads")
 	if !plan.PaceKnown || !plan.RemovalKnown || plan.Speed.Remove != 0.5 || plan.Speed.Apply != 0.25 {

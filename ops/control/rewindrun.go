@@ -91,7 +91,7 @@ func (s *System) Rewind(ctx context.Context, order RewindOrder, tell func(Rewind
 		failpoint.Reach("rewind done")
 		return map[string]any{
 			"target": body.Target.String(), "partitions": run.entries(earlier),
-			"removed": run.progress.Removed, "removing_seconds": time.Since(began).Seconds(), // for the next plan: see estimate
+			"removed_rows": run.progress.Removed, "removing_seconds": time.Since(began).Seconds(), // for the next plan: see estimate
 		}, err
 	})
 	return &RewindResult{View: name, Partitions: run.parts()}, err

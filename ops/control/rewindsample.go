@@ -46,7 +46,7 @@ type piece struct {
 	// wanted and held are how many rows the log says there are in it, and how many there are; compared says that it was told.
 	wanted, held int
 	compared     bool
-	end     int64 // the offset behind the last one that was read
+	end          int64 // the offset behind the last one that was read
 }
 
 // look counts what a plan would do and samples which rows would differ, both at once: each may take about a second.

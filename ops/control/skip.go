@@ -44,12 +44,12 @@ type SkipRequest struct {
 
 // SkipPlan is what a skip would do.
 type SkipPlan struct {
-	ID      uuid.UUID
-	At      view.Position
-	To      int64
-	Alarm   *view.Stopped // why the view is stopped there, if it is
-	Passed  []Passed      // the first maxPassed of them
-	More    int64         // offsets behind those
+	ID     uuid.UUID
+	At     view.Position
+	To     int64
+	Alarm  *view.Stopped // why the view is stopped there, if it is
+	Passed []Passed      // the first maxPassed of them
+	More   int64         // offsets behind those
 }
 
 // Passed is a record that a view would never have anything of.

@@ -71,6 +71,7 @@ type ViewStatus struct {
 	Held       []view.Position
 	Stopped    map[int32]view.Stopped
 	Notices    map[int32]view.Stopped // what was refused, by partition; it stops nothing
+	Others     []view.Version         // that nobody reads: replaced ones, and one that is being built
 	Next       string                 // what helps
 }
 
@@ -95,6 +96,9 @@ func (s *System) Status(ctx context.Context) Status {
 	var unfinished map[string]pgstore.Entry
 	group.Go(func() error {
 		views = s.progresses(ctx)
+		for i := range views {
+			views[i].others = s.others(ctx, views[i])
+		}
 		return nil
 	})
 	group.Go(func() error {

@@ -68,6 +68,9 @@ const (
 	RowMissing   DifferenceKind = "missing"   // the log says that it must be there
 	RowExtra     DifferenceKind = "extra"     // the log says that it must not
 	RowDifferent DifferenceKind = "different" // it is there, but not as the log says
+	// KeyUsedTwice: it is missing, since a producer has used its record's key once more, which none may. The audit log keeps the
+	// last record of a key, as a compacted topic does.
+	KeyUsedTwice DifferenceKind = "key used twice"
 	OnlyInLeads  DifferenceKind = "in leads, not in audit"
 	OnlyInAudit  DifferenceKind = "in audit, not in leads"
 )
@@ -80,7 +83,7 @@ type Difference struct {
 	Offset    int64 // Unknown for a key of dedup that no event explains
 	RecordID  uuid.UUID
 	Phone     string
-	Columns   []string // that differ
+	Columns   []string // that differ; of KeyUsedTwice the place of the record that stands for it
 }
 
 // Verified is one view, compared with the log.
@@ -91,7 +94,9 @@ type Verified struct {
 	Missing, Extra, Different int64
 	// Beyond is how many of Extra stand where no rewind reaches: past a position, or in a partition that the log does not have.
 	Beyond int64
-	Took                      time.Duration
+	// KeysUsedTwice is how many rows stand for two records.
+	KeysUsedTwice int64
+	Took          time.Duration
 	// Notes are what should be known of the comparison, such as that a partition is paused.
 	Notes []string
 	// Lowest is the first offset of each partition that has a difference.
@@ -103,7 +108,7 @@ type Verified struct {
 }
 
 // Count is how many differences there are.
-func (v *Verified) Count() int64 { return v.Missing + v.Extra + v.Different }
+func (v *Verified) Count() int64 { return v.Missing + v.Extra + v.Different + v.KeysUsedTwice }
 
 // Crossed is the openers of audit, compared with the rows of leads.
 type Crossed struct {

@@ -62,6 +62,9 @@ func (c *crossing) compare(ctx context.Context) error {
 	if err := c.dropSkipped(ctx); err != nil {
 		return err
 	}
+	for record := range c.audit.twice {
+		c.found.drop(record)
+	}
 	return c.erasedSince(ctx, c.leads.what.topic(), c.partition, c.end, func(record uuid.UUID, _ int64) { c.found.drop(record) })
 }
 

@@ -32,8 +32,9 @@ type viewCheck struct {
 
 	mu       sync.Mutex
 	verified Verified
-	openers  map[int32]sums // of the rows whose events opened windows, and are young enough to be in every view
-	done     int64          // records, of all that there are to read
+	openers  map[int32]sums     // of the rows whose events opened windows, and are young enough to be in every view
+	twice    map[uuid.UUID]bool // record keys that were used twice
+	done     int64              // records, of all that there are to read
 	all      int64
 	told     time.Time
 }
@@ -75,6 +76,9 @@ func (c *viewCheck) compare(ctx context.Context) error {
 		group.Go(func() error { return c.partition(inner, partition) })
 	}
 	if err := group.Wait(); err != nil {
+		return err
+	}
+	if err := c.tellTwice(ctx); err != nil {
 		return err
 	}
 	return unmoved(ctx, c.view, c.what.topic(), positions, c.bounds, c.verified.Count() > 0)

@@ -32,8 +32,11 @@ func (s *System) viewStatus(ctx context.Context, p progress, log logFacts, unfin
 		v.age(ctx, s, p, log.topic)
 	}
 	v.sort(p.alarms)
+	v.Others = p.others
 	v.State = v.judge(p)
-	v.Next = v.next(unfinished[v.View])
+	if v.Next = v.next(unfinished[v.View]); v.Next == "" {
+		v.Next = v.leftover(p.positions)
+	}
 	return v
 }
 
@@ -126,11 +129,34 @@ func (v *ViewStatus) next(unfinished pgstore.Entry) string {
 	case v.Members == 0:
 		return "nobody fills it: start `projectors " + v.View + "`"
 	case v.Parked > 0:
-		return "ops dlq list --projection " + v.View
+		return fmt.Sprintf("ops dlq list --projection %s; a letter goes once its record is applied, and of what never will be: ops dlq close N", v.View)
 	case v.State == Behind:
 		return "it is being worked on: `ops lag` shows how fast"
 	}
 	return ""
+}
+
+// leftover names a version that takes room, and what becomes of it.
+func (v *ViewStatus) leftover(positions map[int32]view.Position) string {
+	if len(v.Others) == 0 || len(positions) == 0 {
+		return ""
+	}
+	active, other := 0, v.Others[0]
+	for _, at := range positions {
+		active = max(active, at.Version)
+	}
+	drop := "ops drop " + v.View
+	if len(v.Others) > 1 {
+		drop = fmt.Sprintf("%s --version %d", drop, other.Number)
+	}
+	if other.Number > active {
+		return fmt.Sprintf("version %d is built, or in part (%s): ops rebuild %s goes on with it, and this removes it: %s", other.Number, other.Where, v.View, drop)
+	}
+	room := other.Where
+	if other.Bytes >= 0 {
+		room = fmt.Sprintf("%s, %d MB", room, other.Bytes>>20)
+	}
+	return fmt.Sprintf("version %d is still there (%s): %s", other.Number, room, drop)
 }
 
 // whyStopped returns the command that the worker left with its alarm: that of the first partition.

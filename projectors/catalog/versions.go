@@ -3,6 +3,8 @@ package catalog
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"leadlog/projectors/audit"
 	"leadlog/projectors/leads"
 	"leadlog/projectors/mongostore"
@@ -22,7 +24,15 @@ func leadTables(ctx context.Context, s *Stores) (view.Tables, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pgstore.Tables{Pool: pool, Projection: leads.Name, Public: leads.Public, Columns: "*"}, nil
+	return tablesOfLeads(pool), nil
+}
+
+func tablesOfLeads(pool *pgxpool.Pool) pgstore.Tables {
+	return pgstore.Tables{Pool: pool, Projection: leads.Name, Public: leads.Public, Columns: "*"}
+}
+
+func tablesOfAudit(pool *pgxpool.Pool) pgstore.Tables {
+	return pgstore.Tables{Pool: pool, Projection: audit.Name, Public: audit.Public, Columns: "id, doc"}
 }
 
 func openLeadsDraft(ctx context.Context, s *Stores, version int) (view.View, error) {
@@ -31,6 +41,9 @@ func openLeadsDraft(ctx context.Context, s *Stores, version int) (view.View, err
 	}
 	pool, err := s.Postgres(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := tablesOfLeads(pool).Inherit(ctx, version); err != nil {
 		return nil, err
 	}
 	aside, err := s.aside(ctx)
@@ -52,7 +65,7 @@ func auditTables(ctx context.Context, s *Stores) (view.Tables, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pgstore.Tables{Pool: pool, Projection: audit.Name, Public: audit.Public, Columns: "id, doc"}, nil
+	return tablesOfAudit(pool), nil
 }
 
 func openAuditDraft(ctx context.Context, s *Stores, version int) (view.View, error) {
@@ -71,6 +84,9 @@ func openAuditDraft(ctx context.Context, s *Stores, version int) (view.View, err
 	}
 	pool, err := s.Postgres(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := tablesOfAudit(pool).Inherit(ctx, version); err != nil {
 		return nil, err
 	}
 	return view.Bind(pgstore.New(pool), audit.NewPostgresDraft(pool, version), 0), nil

@@ -105,6 +105,9 @@ func (t Tables) repoint(ctx context.Context, tx pgx.Tx, s view.Swap) error {
 	if err != nil {
 		return err
 	}
+	if err := t.inherit(ctx, tx, s.From, s.To); err != nil { // what was granted since it was built
+		return err
+	}
 	old, fresh := view.Draft(t.Projection, s.From), view.Draft(t.Projection, s.To)
 	batch := &pgx.Batch{}
 	batch.Queue(`delete from leadlog.alarm where projection in ($1, $2) and topic = $3`, t.Projection, fresh, s.Topic)
