@@ -12,7 +12,11 @@ MONGO_PORT=27117
 IN_CHROOT=$(dirname "${BASH_SOURCE[0]}")/in-chroot
 
 mongo_where() { echo "127.0.0.1:$MONGO_PORT"; }
-mongo_env() { echo "export MONGODB_URI='mongodb://127.0.0.1:$MONGO_PORT/leadlog'"; }
+mongo_env() {
+    echo "export MONGODB_URI='mongodb://127.0.0.1:$MONGO_PORT/leadlog'"
+    # For ops/faults, which runs a FerretDB of its own, to freeze it.
+    echo "export FERRETDB='$FERRETDB' DOCUMENTDB_URL='postgres://postgres@127.0.0.1:$DOCUMENTDB_PORT/postgres'"
+}
 
 mongo_install() {
     local documentdb ferretdb

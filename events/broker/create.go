@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Create makes a topic as the contract says, unless it exists: then it is left as it is, for Check to judge. Two callers
@@ -30,7 +31,7 @@ func Create(ctx context.Context, client *kgo.Client, spec Spec, dev bool) (creat
 		_, err = admin.CreateTopic(ctx, spec.Partitions, replicas, settings, spec.Topic)
 		switch {
 		case err == nil:
-			return true, awaitTopic(ctx, admin, spec)
+			return true, awaitTopic(ctx, client, spec)
 		case !errors.Is(err, kerr.TopicAlreadyExists):
 			return false, fmt.Errorf("create topic %s: %w", spec.Topic, err)
 		}
@@ -39,7 +40,7 @@ func Create(ctx context.Context, client *kgo.Client, spec Spec, dev bool) (creat
 			return false, fmt.Errorf("look at topic %s: %w", spec.Topic, err)
 		}
 		if details[spec.Topic].Err == nil {
-			settle(ctx, admin, spec)
+			settle(ctx, client, spec)
 			return false, nil
 		}
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
@@ -52,23 +53,42 @@ func Create(ctx context.Context, client *kgo.Client, spec Spec, dev bool) (creat
 const settleWithin = 5 * time.Second
 
 // settle waits a little for a topic that is there. If a leader stays away, that is for Check to tell.
-func settle(ctx context.Context, admin *kadm.Client, spec Spec) {
+func settle(ctx context.Context, client *kgo.Client, spec Spec) {
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
-	_ = awaitTopic(ctx, admin, spec)
+	_ = awaitTopic(ctx, client, spec)
 }
 
-// awaitTopic returns once the brokers show a topic, and the leader of each partition answers.
-func awaitTopic(ctx context.Context, admin *kadm.Client, spec Spec) error {
+// awaitTopic returns once every broker that can be asked shows a topic, and the leader of each partition answers.
+func awaitTopic(ctx context.Context, client *kgo.Client, spec Spec) error {
+	admin := kadm.NewClient(client)
 	for {
 		details, err := admin.ListTopics(ctx, spec.Topic)
-		if err == nil && hasLeaders(details[spec.Topic]) && silent(ctx, admin, spec) == 0 {
+		if err == nil && hasLeaders(details[spec.Topic]) && silent(ctx, admin, spec) == 0 && everywhere(ctx, client, spec) {
 			return nil
 		}
 		if err := pause(ctx, 50*time.Millisecond); err != nil {
 			return fmt.Errorf("topic %s is there, but not all its leaders are: %w", spec.Topic, err)
 		}
 	}
+}
+
+// everywhere says whether no broker still says that there is no such topic. Each hears of it a moment after the others, and
+// whoever asks next may ask any of them. One that is away says nothing, and is not waited for.
+func everywhere(ctx context.Context, client *kgo.Client, spec Spec) bool {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	request := kmsg.NewPtrMetadataRequest()
+	asked := kmsg.NewMetadataRequestTopic()
+	asked.Topic = kmsg.StringPtr(spec.Topic)
+	request.Topics = append(request.Topics, asked)
+	for _, b := range client.DiscoveredBrokers() {
+		response, err := request.RequestWith(ctx, b)
+		if err == nil && len(response.Topics) > 0 && response.Topics[0].ErrorCode == kerr.UnknownTopicOrPartition.Code {
+			return false
+		}
+	}
+	return true
 }
 
 func hasLeaders(topic kadm.TopicDetail) bool {

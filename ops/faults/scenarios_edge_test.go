@@ -1,0 +1,91 @@
+//go:build faults
+
+package faults
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+)
+
+func edgeFaults() []scenario {
+	return []scenario{
+		{"11 edge killed in flight", true, edgeKilled},
+		{"12 edge told to end under load", true, edgeEnded},
+		{"21 ten thousand slow clients", false, slowClients},
+	}
+}
+
+// edgeKilled: a burst is in flight when the edge is killed. Those that got no answer are unknown, and nothing else is.
+func edgeKilled(r *run) {
+	r.open(setup{})
+	e := r.edges[0]
+	from := time.Now()
+	var burst sync.WaitGroup
+	for range 300 {
+		burst.Go(func() {
+			phone, key, _ := r.load.next()
+			r.load.send(phone, key, 0, e.url)
+		})
+	}
+	await(r.T, "some of the burst are answered", func() (bool, string) {
+		return count(r.load.since(from), acknowledged) > 10, ""
+	})
+	e.kill()
+	burst.Wait()
+	n := unanswered(r.load.since(from))
+	r.bite(fmt.Sprintf("%d requests without an answer", n), n > 0)
+	r.again(e)
+	await(r.T, "the edge is ready again", func() (bool, string) { return get(e.url+"/readyz") == http.StatusOK, e.url })
+	r.holds()
+}
+
+// edgeEnded: it stops listening, answers what it has taken, and ends.
+func edgeEnded(r *run) {
+	r.open(setup{perSec: 300})
+	e := r.edges[0]
+	from := time.Now()
+	e.signal(syscall.SIGTERM)
+	select {
+	case <-e.done:
+	case <-time.After(20 * time.Second):
+		r.Fatal("the edge did not end within 20 s")
+	}
+	took := time.Since(from)
+	r.lasts(time.Second)
+	since := r.load.since(from.Add(-100 * time.Millisecond))
+	r.bite(fmt.Sprintf("it ended after %s, %d were turned away", round(took), count(since, refused)),
+		!e.running() && count(since, refused) > 0)
+	n := unanswered(since)
+	r.measure("%d requests without an answer", n)
+	for _, each := range since {
+		if each.Outcome == unknown && each.Status == 0 {
+			r.Logf("without an answer: edge %d, %s after the signal, took %s: %s", each.Edge, each.Began.Sub(from), each.Took, each.Error)
+		}
+	}
+	r.expect("every request answered", n == 0)
+	r.expect("exit code 0", e.cmd.ProcessState.ExitCode() == 0)
+	r.again(e)
+	r.holds()
+}
+
+// slowClients: ten thousand connections that send a byte now and then. Those who are healthy do not wait twice as long for it.
+func slowClients(r *run) {
+	r.open(setup{})
+	r.lasts(10 * time.Second)
+	_, before := slowest(r.load.since(r.load.began.Add(3 * time.Second)))
+	crowd := r.gather10k(r.edges[0].url)
+	from := time.Now()
+	r.lasts(20 * time.Second)
+	since := r.load.since(from)
+	_, during := slowest(since)
+	open := crowd.open()
+	crowd.leave()
+	r.bite(fmt.Sprintf("%d slow connections at once", open), open > 9000)
+	r.measure("p99 of the healthy %s before, %s with them", before.Round(time.Millisecond), during.Round(time.Millisecond))
+	r.expect("p99 of the healthy less than twice, or less than 50 ms", during < 2*before || during < 50*time.Millisecond)
+	r.expect("every healthy request acknowledged", count(since, acknowledged) == len(since))
+	r.holds()
+}
