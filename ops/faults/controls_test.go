@@ -148,7 +148,7 @@ func comesBack(r *run, of build) {
 	zombie.thaw()
 	await(r.T, "the zombie has lost its batch, or applied it", func() (bool, string) {
 		at, err := r.views.leadsPositions(r.Context())
-		return at[7] != 12 || get("http://"+r.privateOf(zombie)+"/readyz") == http.StatusOK, fmt.Sprint(at, err)
+		return at[7] != 12 || get("http://"+privateOf(zombie)+"/readyz") == http.StatusOK, fmt.Sprint(at, err)
 	})
 	r.finishQuiet()
 }
@@ -156,15 +156,6 @@ func comesBack(r *run, of build) {
 func (r *run) leadsAt(partition int32, next int64) (so bool, but string) {
 	at, err := r.views.leadsPositions(r.Context())
 	return at[partition] == next, fmt.Sprint(at[partition], err)
-}
-
-func (r *run) privateOf(p *process) string {
-	for _, each := range p.cmd.Env {
-		if len(each) > 15 && each[:15] == "PRIVATE_LISTEN=" {
-			return each[15:]
-		}
-	}
-	return ""
 }
 
 // phonesIn makes phones of these partitions, or of any.

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 	flag.String("scenario", "", "run these scenarios alone: numbers or names, separated by commas")
 	flag.Uint64("seed", 1, "what phones, keys and the random schedule are made of")
 	flag.Float64("minutes", 2, "how long random faults go on")
+	flag.Float64("slack", 1, "what limits of time and of unknown outcomes are multiplied by, on a machine that others use, too")
 	flag.String("keep", "", "where a scenario that fails leaves its logs, ids and receipts")
 	flag.Parse()
 	os.Exit(m.Run())
@@ -39,6 +40,11 @@ func setting(name string) string { return flag.Lookup(name).Value.String() }
 func seed() uint64 {
 	n, _ := strconv.ParseUint(setting("seed"), 10, 64) // package flag has parsed it
 	return n
+}
+
+func slack() float64 {
+	times, _ := strconv.ParseFloat(setting("slack"), 64)
+	return times
 }
 
 func minutes() time.Duration {
@@ -91,7 +97,7 @@ func TestFaults(t *testing.T) {
 			s.run(r)
 		})
 	}
-	t.Logf("seed %d, %d processors, %s, %s:\n%s\n%s", seed(), runtime.NumCPU(), began.UTC().Format("2006-01-02 15:04 UTC"),
+	t.Logf("seed %d, slack %v, %d processors, %s, %s:\n%s\n%s", seed(), slack(), runtime.NumCPU(), began.UTC().Format("2006-01-02 15:04 UTC"),
 		time.Since(began).Round(time.Second), tableHead, strings.Join(w.table, "\n"))
 }
 

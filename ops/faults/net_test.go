@@ -5,6 +5,7 @@ package faults
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strings"
 
@@ -13,15 +14,20 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// freePorts returns addresses that nobody listens on just now.
+// freePorts returns addresses that nobody listens on just now. They lie below the ports that the system gives to whoever connects:
+// one of those would be somebody else's by the time that a killed broker comes back.
 func freePorts(n int) (addresses []string, err error) {
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+	for tries := 0; len(addresses) < n; tries++ {
+		address := fmt.Sprint("127.0.0.1:", 20_000+rand.IntN(12_000))
+		ln, err := net.Listen("tcp", address)
+		if err != nil && tries < 1000 {
+			continue
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("find a free port: %w", err)
 		}
 		defer ln.Close() // at the end, so that no port comes twice
-		addresses = append(addresses, ln.Addr().String())
+		addresses = append(addresses, address)
 	}
 	return addresses, nil
 }

@@ -248,15 +248,30 @@ func (r *run) urls() (urls []string) {
 	return urls
 }
 
+// get returns the status of an answer, 0 for none.
 func get(url string) int {
+	status, _ := fetch(url)
+	return status
+}
+
+// text returns the body of an answer.
+func text(url string) string {
+	_, body := fetch(url)
+	return body
+}
+
+func fetch(url string) (status int, body string) {
 	client := http.Client{Timeout: 2 * time.Second}
 	resp, err := client.Get(url)
 	if err != nil {
-		return 0
+		return 0, ""
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode
+	all, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, ""
+	}
+	return resp.StatusCode, string(all)
 }
 
 // awaitAcks waits for acknowledgements of requests that begin from now on.
@@ -295,6 +310,17 @@ func (r *run) expect(what string, so bool) {
 	}
 }
 
+// atMost says whether something took no longer than the table says, times what -slack grants to a machine that is busy with others.
+func atMost(took, limit time.Duration) bool { return took <= time.Duration(slack()*float64(limit)) }
+
+// takesLeads expects an edge to acknowledge, whatever is broken behind it: one in a hundred may fail, times the slack.
+func (r *run) takesLeads(since []receipt) {
+	r.Helper()
+	acked := count(since, acknowledged)
+	r.expect(fmt.Sprintf("the edge takes leads all the same, and it took %d of %d", acked, len(since)),
+		float64(len(since)-acked) <= slack()*float64(len(since))/100)
+}
+
 func (r *run) measure(format string, args ...any) {
 	r.figures = append(r.figures, fmt.Sprintf(format, args...))
 }
@@ -317,11 +343,35 @@ func (r *run) heal() {
 		r.awaitAcks(5)
 		r.must(r.load.end())
 	}
+	r.awaitFlushed()
 	if !r.anyProjectors() {
 		r.startProjectors(shipped(), "")
 	}
 	r.awaitLag()
 	r.healed = time.Since(r.mended)
+}
+
+// awaitFlushed waits until no edge has a record left to send: what was answered as unknown may still come into the log.
+func (r *run) awaitFlushed() {
+	r.Helper()
+	for _, e := range r.edges {
+		await(r.T, e.name+" has sent all it has", func() (bool, string) {
+			metrics := text("http://" + privateOf(e.process) + "/metrics")
+			_, after, _ := strings.Cut(metrics, "\nleadlog_edge_inflight_records ")
+			n, _, _ := strings.Cut(after, "\n")
+			return n == "0", n + " in flight"
+		})
+	}
+}
+
+// privateOf returns the private address that a program was told to listen on.
+func privateOf(p *process) string {
+	for _, each := range p.cmd.Env {
+		if address, is := strings.CutPrefix(each, "PRIVATE_LISTEN="); is {
+			return address
+		}
+	}
+	return ""
 }
 
 func (r *run) anyProjectors() bool {

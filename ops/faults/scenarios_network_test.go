@@ -35,7 +35,7 @@ func edgeCut(r *run) {
 	grown := r.edgesMemory() - before
 	longest, _ := slowest(append(cut, dark...))
 	r.measure("slowest answer %s, memory of two edges grew by %d MiB", round(longest), grown>>20)
-	r.expect("503 within 2.5 s, and what a busy machine adds", longest < 3500*time.Millisecond)
+	r.expect("503 within 2.5 s, and half a second for the client", atMost(longest, 3*time.Second))
 	r.expect("memory of the edges stays flat", grown < 2*64<<20)
 	r.holds()
 }
@@ -62,6 +62,6 @@ func slowNetwork(r *run) {
 	r.measure("%d acknowledged, %d shed, %d unknown of %d, slowest %s", count(slow, acknowledged), count(slow, refused), count(slow, unknown),
 		len(slow), round(longest))
 	r.expect("no collapse: half of all are acknowledged at the least", 2*count(slow, acknowledged) > len(slow))
-	r.expect("every answer in time", longest < 3500*time.Millisecond)
+	r.expect("every answer in time", atMost(longest, 3*time.Second))
 	r.holds()
 }

@@ -27,17 +27,23 @@ type postgres struct {
 	frozen []int
 }
 
+func newPostgres(dir string) (*postgres, error) {
+	address, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	_, text, _ := net.SplitHostPort(address)
+	port, err := strconv.Atoi(text)
+	return &postgres{dir: dir, port: port}, err
+}
+
 func (p *postgres) start(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	p.server, err = localpg.Start(ctx, localpg.Config{
 		DataDir: p.dir, Port: p.port, Database: "postgres", Settings: map[string]string{"shared_buffers": "64MB"},
 	})
-	if err != nil {
-		return err
-	}
-	p.port = p.server.Port()
-	return nil
+	return err
 }
 
 func (p *postgres) running() bool {

@@ -57,11 +57,19 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	w.mongo, err = newService("ferretdb", dir, ferretdb)
 	must(t, err)
-	w.postgres = &postgres{dir: filepath.Join(dir, "postgres")}
+	w.postgres, err = newPostgres(filepath.Join(dir, "postgres"))
+	must(t, err)
 	must(t, w.postgres.start(t.Context()))
 	_, err = w.builder.program(shipped(), "ingest") // while the brokers start
 	must(t, err)
-	await(t, "the world is there", func() (bool, string) { return w.whole(t.Context()) })
+	await(t, "the world is there", func() (bool, string) {
+		for _, b := range w.cluster.brokers {
+			if !b.running() {
+				t.Fatalf("%s ended: see %s", b.name, b.log)
+			}
+		}
+		return w.whole(t.Context())
+	})
 	return w
 }
 
