@@ -5,6 +5,7 @@ package faults
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -145,13 +146,23 @@ func comesBack(r *run, of build) {
 	r.acknowledge(phones[2:])
 	await(r.T, "and on", func() (bool, string) { return r.leadsAt(7, 12) })
 	r.bite("frozen for longer than its session, with a batch in its hands", zombie.isStopped())
+	// The brokers keep quiet meanwhile, or they might tell it that it is no member any more before it has written.
+	for _, b := range r.cluster.brokers {
+		b.freeze()
+	}
 	zombie.thaw()
-	await(r.T, "the zombie has lost its batch, or applied it", func() (bool, string) {
+	await(r.T, "the zombie is refused, or has its way", func() (bool, string) {
 		at, err := r.views.leadsPositions(r.Context())
-		return at[7] != 12 || get("http://"+privateOf(zombie)+"/readyz") == http.StatusOK, fmt.Sprint(at, err)
+		return at[7] != 12 || fencedOnce.MatchString(text("http://"+privateOf(zombie)+"/metrics")), fmt.Sprint(at, err)
 	})
+	for _, b := range r.cluster.brokers {
+		b.thaw()
+	}
+	await(r.T, "the brokers are whole", func() (bool, string) { return r.cluster.complete(r.Context()) })
 	r.finishQuiet()
 }
+
+var fencedOnce = regexp.MustCompile(`leadlog_fenced_total\{projection="leads"\} [1-9]`)
 
 func (r *run) leadsAt(partition int32, next int64) (so bool, but string) {
 	at, err := r.views.leadsPositions(r.Context())

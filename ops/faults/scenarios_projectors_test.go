@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,11 +34,15 @@ func projectorFaults() []scenario {
 // killedAroundCommit: between the effect and the position, and right after, in each store. Applied once.
 func killedAroundCommit(r *run) {
 	r.open(setup{})
-	for _, place := range []string{
+	places := []string{
 		"pgstore commit applied", "mongostore commit applied", "redisstore commit collected",
 		"pgstore commit moved", "mongostore commit moved", "redisstore commit moved",
-	} {
-		victim := r.startProjectors(failpoints(), place+":20")
+	}
+	if testing.Short() {
+		places = places[:3]
+	}
+	for _, place := range places {
+		victim := r.startProjectors(failpoints(), place+":5")
 		await(r.T, "a projector dies at "+place, func() (bool, string) { return !victim.running(), "it lives" })
 		r.bite("died at "+place, victim.killed())
 	}
@@ -126,7 +131,8 @@ func noLetters(r *run) {
 	r.must(err)
 	stands := true
 	for _, view := range []string{"leads", "audit", "dedup"} {
-		stands = stands && now[view][5] == at
+		next, there := now[view][5]
+		stands = stands && there && next <= at // before it, when it came in one batch with others
 	}
 	r.bite("nothing can be parked, the partition stands at the record", stands)
 	r.letterConfig("max.message.bytes", "2097152")
