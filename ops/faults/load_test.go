@@ -57,6 +57,11 @@ func newLoad(file string, perSecond int, random *rand.Rand, urls func() []string
 	}, nil
 }
 
+// keepIdle bounds how many connections to one edge are kept when nothing is asked there.
+func (l *load) keepIdle(n int) {
+	l.client.Transport = &http.Transport{MaxIdleConnsPerHost: n}
+}
+
 // start begins to post.
 func (l *load) start() {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -128,7 +133,7 @@ func (l *load) post() {
 }
 
 // send posts a phone, and files what became of it.
-func (l *load) send(phone, key string, edge int, url string) receipt {
+func (l *load) send(phone, key string, edge int, url string) {
 	r := receipt{ID: receiptOf(key, phone), Began: time.Now(), Edge: edge, Phone: phone, partition: events.PartitionOf(phone)}
 	var answer struct{ ID, Error string }
 	resp, err := l.client.Do(request(url, phone, key))
@@ -151,7 +156,6 @@ func (l *load) send(phone, key string, edge int, url string) receipt {
 		r.Answered = answer.ID
 	}
 	l.in <- r
-	return r
 }
 
 // request makes a post that net/http sends once: for a header of the name Idempotency-Key it would send it again by itself after

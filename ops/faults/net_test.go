@@ -44,6 +44,7 @@ func freePort() (string, error) {
 type network struct{ proxies []*toxiproxy.Proxy }
 
 func newNetwork(listen, upstream []string) (*network, error) {
+	zerolog.SetGlobalLevel(zerolog.Disabled) // its toxics tell of every interruption, whatever logger they are given
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
 	n := &network{}
 	for i := range listen {

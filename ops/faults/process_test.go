@@ -37,7 +37,7 @@ func spawn(name, log string, env []string, program string, args ...string) (*pro
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		defer out.Close()
+		defer func() { _ = out.Close() }() // the child has its own
 		err := p.cmd.Start()
 		started <- err
 		if err == nil {

@@ -58,6 +58,7 @@ type setup struct {
 	edge     build // shipped unless set
 	perSec   int   // 100 unless set
 	hot      bool  // one phone has nine tenths of all requests
+	idle     int   // connections that the client keeps to each edge, when there is nothing to ask; as many as it has used unless set
 	proxied  bool  // the edges reach the brokers through the proxies
 	postgres *postgres
 	quiet    bool // no projectors, and no load yet
@@ -80,6 +81,9 @@ func (r *run) open(s setup) {
 	random := rand.New(rand.NewPCG(r.random.Uint64(), 0))
 	r.load, err = newLoad(filepath.Join(r.dir, "receipts.jsonl"), cmp.Or(s.perSec, 50), random, r.urls)
 	r.must(err)
+	if s.idle > 0 {
+		r.load.keepIdle(s.idle)
+	}
 	if s.hot {
 		r.load.hot = "+989120000000"
 	}

@@ -15,7 +15,7 @@ func brokerFaults() []scenario {
 	return []scenario{
 		{"1 leader killed", true, leaderKilled},
 		{"2 follower killed", false, followerKilled},
-		{"3 two of three brokers down", true, twoDown},
+		{"3 two of three brokers down", false, twoDown},
 		{"4 all brokers killed", true, allKilled},
 		{"5 rolling restart", false, rollingRestart},
 		{"6 brokers frozen in turn", true, frozenInTurn},
@@ -220,11 +220,11 @@ func fill(ballast, on string) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it is there to be large
 	for free := int64(fs.Bavail) * fs.Bsize; free > 0; {
 		n := min(free, 1<<20)
 		if _, err := file.Write(make([]byte, n)); err != nil {
-			return nil //nolint:nilerr // it is full, which is what was asked for
+			return nil // it is full, which is what was asked for
 		}
 		free -= n
 	}

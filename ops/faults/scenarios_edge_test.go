@@ -13,7 +13,7 @@ import (
 func edgeFaults() []scenario {
 	return []scenario{
 		{"11 edge killed in flight", true, edgeKilled},
-		{"12 edge told to end under load", true, edgeEnded},
+		{"12 edge told to end under load", false, edgeEnded},
 		{"21 ten thousand slow clients", false, slowClients},
 	}
 }
@@ -44,7 +44,9 @@ func edgeKilled(r *run) {
 
 // edgeEnded: it stops listening, answers what it has taken, and ends.
 func edgeEnded(r *run) {
-	r.open(setup{perSec: 300})
+	// One idle connection an edge, which is used all the time: on one that has been idle for long, a request may cross with the edge's
+	// closing it, and no server can help that.
+	r.open(setup{perSec: 300, idle: 1})
 	e := r.edges[0]
 	from := time.Now()
 	e.signal(syscall.SIGTERM)

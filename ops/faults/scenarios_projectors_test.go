@@ -52,7 +52,7 @@ func killedAroundCommit(r *run) {
 // rebalanceStorm: somebody joins or leaves every 2 s, in order or by kill -9. Applied once, and it goes on.
 func rebalanceStorm(r *run) {
 	r.open(setup{})
-	from := time.Now()
+	from, before := time.Now(), r.applied()
 	changes := 0
 	var guest *process
 	for time.Since(from) < 30*time.Second {
@@ -72,10 +72,27 @@ func rebalanceStorm(r *run) {
 	groups, err := r.cluster.admin.DescribeGroups(r.Context(), "leadlog-leads")
 	r.must(err)
 	r.bite(fmt.Sprintf("%d changes, the group is %s", changes, groups["leadlog-leads"].State), changes > 10)
-	for _, view := range []string{"leads", "audit", "dedup"} {
-		r.expect(view+" makes progress meanwhile", r.atLeast(view, from.Add(10*time.Second)))
+	// A partition of a guest that was killed waits for the end of its session, 8 s, before anybody has it: some lag is its price.
+	for view, n := range r.applied() {
+		acked := count(r.load.since(from), acknowledged)
+		r.measure("%s applied %d of %d meanwhile", view, n-before[view], acked)
+		r.expect(view+" makes progress meanwhile", int(n-before[view]) > acked/4)
 	}
 	r.holds()
+}
+
+// applied returns how many records each view has passed.
+func (r *run) applied() map[string]int64 {
+	r.Helper()
+	at, err := r.views.positions(r.Context())
+	r.must(err)
+	sums := make(map[string]int64)
+	for view, partitions := range at {
+		for _, next := range partitions {
+			sums[view] += next
+		}
+	}
+	return sums
 }
 
 // plant puts bytes into the log that no edge would have written, and returns where they are.

@@ -55,16 +55,21 @@ func (p *postgres) running() bool {
 	}
 }
 
-// kill kills the postmaster with kill -9. What it leaves behind ends by itself, and would keep the next one from starting meanwhile.
-func (p *postgres) kill(ctx context.Context) error {
+// pid is the postmaster's.
+func (p *postgres) pid() (int, error) {
 	text, err := os.ReadFile(filepath.Join(p.dir, "data", "postmaster.pid"))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
-	pid, err := strconv.Atoi(first)
+	return strconv.Atoi(first)
+}
+
+// kill kills the postmaster with kill -9. What it leaves behind ends by itself, and would keep the next one from starting meanwhile.
+func (p *postgres) kill(ctx context.Context) error {
+	pid, err := p.pid()
 	if err != nil {
-		return fmt.Errorf("postmaster.pid: %w", err)
+		return err
 	}
 	children := childrenOf(pid)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -91,14 +96,9 @@ func (p *postgres) close(ctx context.Context) error {
 
 // freeze stops the postmaster and every backend.
 func (p *postgres) freeze() error {
-	text, err := os.ReadFile(filepath.Join(p.dir, "data", "postmaster.pid"))
+	pid, err := p.pid()
 	if err != nil {
 		return err
-	}
-	first, _, _ := strings.Cut(string(text), "\n")
-	pid, err := strconv.Atoi(first)
-	if err != nil {
-		return fmt.Errorf("postmaster.pid: %w", err)
 	}
 	p.frozen = append([]int{pid}, childrenOf(pid)...)
 	for _, pid := range p.frozen {
@@ -120,7 +120,7 @@ func (p *postgres) database(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close(ctx)
+	defer func() { _ = conn.Close(ctx) }()
 	if _, err := conn.Exec(ctx, "create database "+pgx.Identifier{name}.Sanitize()); err != nil {
 		return "", err
 	}
@@ -189,7 +189,6 @@ func ferretdb(s *service) ([]string, string, []string) {
 	}
 }
 
-// answers says whether something accepts connections at an address, and then says hello.
 func redisAnswers(ctx context.Context, client *redis.Client) bool {
 	return client.Ping(ctx).Err() == nil
 }

@@ -38,7 +38,7 @@ func newWorld(t *testing.T) *world {
 			t.Skipf("%s is not set", name)
 		}
 	}
-	dir, err := os.MkdirTemp("", "leadlog-faults-")
+	dir, err := os.MkdirTemp("", "leadlog-faults-") //nolint:usetesting // it stays when something failed
 	must(t, err)
 	must(t, os.Chmod(dir, 0o711)) // PostgreSQL's user passes through
 	w := &world{dir: dir, builder: &builder{dir: filepath.Join(dir, "bin"), done: make(map[string]bool)}}
