@@ -28,22 +28,23 @@ type run struct {
 	*testing.T
 	*world
 
-	name    string
-	random  *rand.Rand
-	dir     string // what programs said, and the receipts; kept when the scenario fails
-	env     []string
-	edges   []*edge
-	projs   []*process
-	load    *load
-	views   *views
-	watch   *watch
-	planted map[string]bool
-	bites   []string
-	figures []string // what else was measured
-	mended  time.Time
-	healed  time.Duration
-	verdict verdict
-	judged  bool
+	name        string
+	random      *rand.Rand
+	dir         string // what programs said, and the receipts; kept when the scenario fails
+	env         []string
+	edges       []*edge
+	projs       []*process
+	load        *load
+	views       *views
+	watch       *watch
+	planted     map[string]bool
+	bites       []string
+	figures     []string // what else was measured
+	mended      time.Time
+	lagPatience time.Duration // how long heal waits for lag 0; patience unless set
+	healed      time.Duration
+	verdict     verdict
+	judged      bool
 }
 
 // edge is an edge and its address.
@@ -389,7 +390,7 @@ func (r *run) anyProjectors() bool {
 
 // awaitLag waits until every view is at the log's end. Whether one is not is for the checker to say.
 func (r *run) awaitLag() {
-	within(patience, func() (bool, string) {
+	within(cmp.Or(r.lagPatience, patience), func() (bool, string) {
 		ends, err := r.cluster.ends(r.Context())
 		if err != nil {
 			return false, err.Error()
