@@ -156,7 +156,7 @@ func (s *System) movable(ctx context.Context, o *opened, of Partitions) ([]view.
 
 // fill finds out what a plan would cost, and refuses one that a rebuild does better.
 func (s *System) fill(ctx context.Context, o *opened, plan *RewindPlan, exact bool) error {
-	if err := s.dateTargets(ctx, plan); err != nil {
+	if err := s.look(ctx, o, plan, exact); err != nil {
 		return err
 	}
 	now := time.Now()
@@ -164,11 +164,6 @@ func (s *System) fill(ctx context.Context, o *opened, plan *RewindPlan, exact bo
 		if err := view.RefuseTooOld(o.View, p.Time, now); err != nil {
 			return err
 		}
-	}
-	if err := s.look(ctx, o, plan, exact); err != nil {
-		return err
-	}
-	for _, p := range plan.Partitions {
 		if err := view.RefuseTooMany(o.View, p.At.Partition, p.RowsOut.N); err != nil {
 			return err
 		}

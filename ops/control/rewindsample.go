@@ -22,8 +22,8 @@ const (
 	// sampleEvents is how many events a plan compares with the view, in all partitions together.
 	sampleEvents = 24_000
 	// sampleRead and sampleWithin bound how long it reads the log for that, and how long all of it takes.
-	sampleRead   = 500 * time.Millisecond
-	sampleWithin = time.Second
+	sampleRead   = 400 * time.Millisecond
+	sampleWithin = 800 * time.Millisecond
 	// maxSamples is how many rows a plan names.
 	maxSamples = 10
 )
@@ -49,10 +49,12 @@ type piece struct {
 	end          int64 // the offset behind the last one that was read
 }
 
-// look counts what a plan would do and samples which rows would differ, both at once: each may take about a second.
+// look finds out since when events would be applied again, counts them, and samples which rows would differ: all at once, since
+// each may take most of the two seconds that a plan may.
 func (s *System) look(ctx context.Context, o *opened, plan *RewindPlan, exact bool) error {
 	var pieces map[int32]*piece
 	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.dateTargets(inner, plan) })
 	group.Go(func() error { return s.count(inner, o, plan, exact) })
 	group.Go(func() (err error) {
 		pieces, err = s.sample(inner, o, plan)
@@ -69,7 +71,7 @@ func (s *System) look(ctx context.Context, o *opened, plan *RewindPlan, exact bo
 	return nil
 }
 
-// sample compares the first events of each partition with what the view holds of them. It takes about a second at most, and
+// sample compares the first events of each partition with what the view holds of them. It takes less than a second, and
 // what it has no time for is left out.
 func (s *System) sample(ctx context.Context, o *opened, plan *RewindPlan) (map[int32]*piece, error) {
 	if plan.InPlace {
@@ -79,6 +81,9 @@ func (s *System) sample(ctx context.Context, o *opened, plan *RewindPlan) (map[i
 	ctx, cancel := context.WithTimeout(ctx, sampleWithin)
 	defer cancel()
 	pieces, err := s.readPieces(ctx, o, plan)
+	if ctx.Err() != nil { // no time was left to compare anything
+		return nil, whole.Err()
+	}
 	if err != nil {
 		return nil, err
 	}
