@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -52,7 +51,7 @@ func TestEveryRequestIsAccountedFor(t *testing.T) {
 			takes(w, r)
 		}
 	})
-	report, err := Run(t.Context(), Config{URL: url, Profile: Constant("steady", 1000, time.Second), Connections: 50, Pages: Pages}, nil)
+	report, err := Run(t.Context(), Config{URL: url, Profile: Constant("steady", 1000, time.Second), Connections: 50, Pages: Pages, Patience: time.Minute}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +113,7 @@ func TestWhoFindsNoConnectionIsUnsent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := report.Total.Counts; c.Unsent < 30 || c.Unsent > 70 || c.Offered != 100 {
+	if c := report.Total.Counts; c.Unsent < 30 || c.OK == 0 || c.Offered != 100 {
 		t.Errorf("%+v", c)
 	}
 }
@@ -131,22 +130,33 @@ func TestAnAcknowledgementWithoutReceiptIsAFailure(t *testing.T) {
 }
 
 func TestAsAProcessOfItsOwnItReportsAndCanBeStopped(t *testing.T) {
-	var lines bytes.Buffer
+	lines := make(firstLine, 1)
 	p, err := Start(Config{
 		URL: edge(t, takes), Profile: Constant("steady", 200, time.Hour), Connections: 10, Pages: Pages,
-	}, &lines)
+	}, lines)
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(1500*time.Millisecond, p.Stop)
+	if line := <-lines; !strings.Contains(line, "offered") {
+		t.Errorf("its first line: %q", line)
+	}
+	p.Stop()
 	report, err := p.Wait()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.Total.OK < 100 || report.Total.For > 30*time.Second || report.Total.Failed > 0 {
+	if report.Total.OK == 0 || report.Total.For >= time.Hour || report.Total.Failed > 0 {
 		t.Errorf("%+v", report.Total)
 	}
-	if !strings.Contains(lines.String(), "offered") {
-		t.Errorf("its lines: %q", lines.String())
+}
+
+// firstLine gets the first of what is written.
+type firstLine chan string
+
+func (f firstLine) Write(p []byte) (int, error) {
+	select {
+	case f <- string(p):
+	default:
 	}
+	return len(p), nil
 }
