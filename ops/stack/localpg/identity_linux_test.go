@@ -12,7 +12,7 @@ import (
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("only root has to be somebody else")
+		t.Skip("not run as root: only root has to be somebody else")
 	}
 }
 
