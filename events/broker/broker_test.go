@@ -7,11 +7,13 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -283,5 +285,36 @@ func TestALeaderThatIsSilentIsABrokenRule(t *testing.T) {
 	report, err := broker.Check(t.Context(), c.client, spec, true)
 	if err != nil || report.OK() || !strings.Contains(report.Err().Error(), "partitions whose leader is silent is 12") {
 		t.Fatalf("%v, %v", report.Err(), err)
+	}
+}
+
+// Whoever checks a new topic may ask another broker than the one that showed it: each hears of it a moment after the others.
+func TestCreateWaitsForTheLastBrokerToHearOfIt(t *testing.T) {
+	t.Parallel()
+	c, err := kfake.NewCluster(kfake.NumBrokers(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	var left atomic.Int64
+	left.Store(5) // times that one broker has not heard of it
+	c.ControlKey(int16(kmsg.Metadata), func(asked kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		req := asked.(*kmsg.MetadataRequest) //nolint:forcetypeassert // its key says so
+		if c.CurrentNode() != 2 || len(req.Topics) != 1 || left.Add(-1) < 0 {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.MetadataResponse) //nolint:forcetypeassert // likewise
+		unknown := kmsg.NewMetadataResponseTopic()
+		unknown.Topic, unknown.ErrorCode = req.Topics[0].Topic, kerr.UnknownTopicOrPartition.Code
+		resp.Topics = append(resp.Topics, unknown)
+		return resp, nil, true
+	})
+	client := connect(t, c.ListenAddrs())
+	if _, err := broker.Create(t.Context(), client, broker.Submissions(), true); err != nil {
+		t.Fatal(err)
+	}
+	if n := left.Load(); n >= 0 {
+		t.Errorf("Create came back while a broker would still say %d times that there is no such topic", n)
 	}
 }

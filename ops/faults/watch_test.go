@@ -22,7 +22,7 @@ type watch struct {
 	done chan struct{}
 }
 
-const watchEvery = 200 * time.Millisecond
+const watchEvery = 500 * time.Millisecond
 
 func newWatch(v *views) *watch {
 	ctx, cancel := context.WithCancel(context.Background())
