@@ -120,7 +120,7 @@ func (p *Projection) orMonthGone(err error) error {
 
 // insert adds a row for each event that opens a window.
 func insert(ctx context.Context, tx pgx.Tx, schema string, batch []events.Event) error {
-	window, err := openers(ctx, tx, schema, batch[0].Partition, batch[0].Offset, events.Phones(batch))
+	window, err := openersNear(ctx, tx, schema, batch)
 	if err != nil {
 		return err
 	}
@@ -164,40 +164,6 @@ func insertFew(ctx context.Context, tx pgx.Tx, schema string, rows []*events.Eve
 		return fmt.Errorf("insert %d leads: %w", len(rows), err)
 	}
 	return nil
-}
-
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-// openers looks up, for each phone, the last event below an offset that opened a window. No bound on time: T
-// may go backwards when another broker leads, and the rule is about the last opener in the log's order.
-//
-// The additions of zero leave the planner one index to choose, the phone's. Without statistics it would walk the one on
-// (log_partition, log_offset) backwards, through the whole table for each phone that is new.
-func openers(ctx context.Context, from querier, schema string, partition int32, below int64, phones []string) (events.Window, error) {
-	rows, err := from.Query(ctx, `select u.phone, l.log_offset, l.created_at
-		from unnest($1::text[]) as u(phone)
-		cross join lateral (
-			select log_offset, created_at from `+schema+`.landing_phone l
-			where l.phone = u.phone and l.log_partition + 0 = $2 and l.log_offset + 0 < $3
-			order by l.log_offset + 0 desc limit 1) l`,
-		phones, partition, below)
-	if err != nil {
-		return nil, fmt.Errorf("look up openers: %w", err)
-	}
-	window := make(events.Window)
-	var phone string
-	var o events.Opener
-	_, err = pgx.ForEachRow(rows, []any{&phone, &o.Offset, &o.Time}, func() error {
-		window[phone] = o
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look up openers: %w", err)
-	}
-	return window, nil
 }
 
 // forget removes the rows of erased records. Two statements, one for each index: see the migration.
