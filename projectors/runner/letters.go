@@ -61,10 +61,24 @@ func (l *letters) park(ctx context.Context, batch []dead) error {
 	for i, d := range batch {
 		records[i] = l.letter(d)
 	}
-	if err := l.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+	if err := l.produce(ctx, records); err != nil {
 		return fmt.Errorf("park offset %d in %s: %w", batch[0].record.Offset, l.topic, err)
 	}
 	return nil
+}
+
+// produce waits for ctx, but never produces under it: all partitions share the client, and it asks for its producer id under the
+// context of whoever comes first. A partition that is taken away just then would fail the letters of those that stay, and so
+// stop them. A letter that is still written afterwards is the same that the partition's next owner writes.
+func (l *letters) produce(ctx context.Context, records []*kgo.Record) error {
+	acked := make(chan error, 1)
+	go func() { acked <- l.client.ProduceSync(context.WithoutCancel(ctx), records...).FirstErr() }() // bounded: see newLetters
+	select {
+	case err := <-acked:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // count refuses a batch that would make it too many in a minute.
