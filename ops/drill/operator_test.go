@@ -3,6 +3,7 @@ package drill_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -75,7 +76,13 @@ func (d *drill) operate(what string, do func(context.Context, *control.System) e
 // execute executes a plan. What was cut off is finished some time later.
 func (d *drill) execute(o order) {
 	d.Helper()
-	if d.operate("execute "+o.verb+" of "+o.view, func(ctx context.Context, s *control.System) error { return d.carryOut(ctx, s, o) }) {
+	if d.operate("execute "+o.verb+" of "+o.view, func(ctx context.Context, s *control.System) error {
+		err := d.carryOut(ctx, s, o)
+		if o.verb == "rebuild" && d.dropped[o.view] && errors.Is(err, control.ErrNoPlan) { // it went with the version
+			err = fmt.Errorf("%w: %w", control.ErrPlanStale, err)
+		}
+		return err
+	}) {
 		d.unfinished = append(d.unfinished, o)
 	}
 }
@@ -307,5 +314,6 @@ func (d *drill) drop() {
 	}) || plan.plan == uuid.Nil {
 		return
 	}
+	d.dropped[name] = true
 	d.execute(plan)
 }

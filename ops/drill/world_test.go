@@ -52,6 +52,7 @@ type drill struct {
 
 	pending    map[string]uuid.UUID // by view: the plan of a swap that was not executed yet
 	unfinished []order              // cut off in the middle
+	dropped    map[string]bool      // views of which a version was dropped, and with it, maybe, a plan
 }
 
 // appended is a record of the log, at the offset that is its place.
@@ -98,7 +99,7 @@ func (d *drill) open() {
 		d.must(err)
 	}
 	d.openViews()
-	d.pending = make(map[string]uuid.UUID)
+	d.pending, d.dropped = make(map[string]uuid.UUID), make(map[string]bool)
 	d.clock = time.Now().Add(-100 * time.Hour)
 	for len(d.phones) < 6 { // in a few partitions, so that something happens there
 		if phone := fmt.Sprintf("0912%07d", d.random.IntN(10_000_000)); events.PartitionOf(phone)%4 == 0 {
