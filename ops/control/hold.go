@@ -71,8 +71,7 @@ func (o *opened) holdAll(ctx context.Context, positions []view.Position, held []
 			now, err = o.Hold(ctx, at.Stream, hold)
 		}
 		if held[i].Tried && err == nil {
-			// A rewind to where it stands takes nothing away; it is what a stopped worker notices.
-			now, _, err = o.Rewind(ctx, now, now.Next, now.Cause)
+			now, err = o.again(ctx, now)
 		}
 		if errors.Is(err, view.ErrHeld) {
 			return underWay(now)
@@ -84,4 +83,14 @@ func (o *opened) holdAll(ctx context.Context, positions []view.Position, held []
 		done(at.Partition)
 	}
 	return nil
+}
+
+// again has a stopped worker try again: a rewind to where it stands takes nothing away, and is what the worker notices. A position
+// that was claimed since it was read needs none: whoever claimed it tries already.
+func (o *opened) again(ctx context.Context, at view.Position) (view.Position, error) {
+	moved, _, err := o.Rewind(ctx, at, at.Next, at.Cause)
+	if errors.Is(err, view.ErrFenced) {
+		return at, nil
+	}
+	return moved, err
 }

@@ -118,3 +118,22 @@ func TestNothingOfAViewThatThereIsNot(t *testing.T) {
 		t.Errorf("what can't be written down is not done: %v", err)
 	}
 }
+
+// Projectors that claim a stopped partition while it is being resumed try it already: nothing failed.
+func TestResumeOfWhatIsClaimedMeanwhile(t *testing.T) {
+	w := made(t)
+	stop := w.project()
+	w.awaitPositions()
+	stop()
+	w.exec(`insert into leadlog.alarm (projection, topic, partition, reason) values ('leads', $1, 3, 'refused')`, events.Topic)
+	w.exec(`create function claim() returns trigger language plpgsql as
+		'begin update leadlog.position set generation = generation + 1; return new; end'`)
+	w.exec(`create trigger meanwhile after insert on leadlog.ledger for each row execute function claim()`)
+	held, err := w.system.Resume(t.Context(), "leads", control.Partitions{Numbers: []int32{3}}, "mended")
+	if err != nil || len(held) != 1 || !held[0].Tried {
+		t.Errorf("%+v, %v", held, err)
+	}
+	if entry := w.ledger()[0]; entry.Outcome != "done" {
+		t.Errorf("%+v", entry)
+	}
+}
