@@ -13,8 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"leadlog/ops/cli"
-	"leadlog/ops/opstest/tempdir"
 	"leadlog/ops/stack"
+	"leadlog/ops/stack/localpg/tempdir"
 )
 
 // TestMain lets tests run this binary as `ops`: a process of its own, as production has it.

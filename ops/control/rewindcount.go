@@ -50,7 +50,7 @@ func (s *System) count(ctx context.Context, o *opened, plan *RewindPlan, exact b
 
 // countRows counts the rows that would go.
 func countRows(ctx, quick context.Context, o *opened, p *RewindPartition, exact bool) (Count, error) {
-	rows, about, err := view.CountRows(ctx, quick, o.Derived(), p.At.Partition, p.To, p.At.Next, exact)
+	rows, about, err := view.CountRows(ctx, quick, o.Derived(), view.Stretch{Partition: p.At.Partition, From: p.To, To: p.At.Next}, exact)
 	if err != nil {
 		return Count{}, fmt.Errorf("count the rows of %s: %w", p.At.Stream, withCause(ctx, err))
 	}

@@ -17,7 +17,7 @@ func TestARewindIsEstimatedByWhatWasMeasured(t *testing.T) {
 	w.project()
 	w.lead("09121234567")
 	w.awaitApplied()
-	plan := w.plannedToStart("leads")
+	plan := w.plannedToStart()
 	if plan.PaceKnown || plan.RemovalKnown || plan.Missing < 1500*time.Millisecond || plan.Missing > 1600*time.Millisecond {
 		t.Errorf("of nothing measured: %+v", plan)
 	}
@@ -27,7 +27,7 @@ func TestARewindIsEstimatedByWhatWasMeasured(t *testing.T) {
 		(gen_random_uuid(), now(), 'x', 'ops', 'rewind', 'leads', '', 'done', '{"removed_rows": 3, "removing_seconds": 0.001}'),
 		(gen_random_uuid(), now(), 'x', 'ops', 'rewind', 'audit', '', 'done', '{"removed_rows": 9000, "removing_seconds": 1}')`)
 	w.exec(`update leadlog.position set pace = 0.25 where projection = 'leads'`)
-	plan = w.plannedToStart("leads")
+	plan = w.plannedToStart()
 	if !plan.PaceKnown || !plan.RemovalKnown || plan.Speed.Remove != 0.5 || plan.Speed.Apply != 0.25 {
 		t.Errorf("measured: %+v", plan)
 	}
@@ -45,12 +45,12 @@ func TestARewindMeasuresItself(t *testing.T) {
 	stop()
 	w.exec(`insert into leads_v1.landing_phone (id, phone, created_at, record_id, event_id, log_partition, log_offset)
 		select 1, phone, created_at, gen_random_uuid(), gen_random_uuid(), log_partition, n from leads_v1.landing_phone, generate_series(1, 999) n`)
-	plan := w.plannedToStart("leads")
+	plan := w.plannedToStart()
 	if _, err := w.system.Rewind(t.Context(), control.RewindOrder{Plan: plan.ID, Reason: "test"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	w.exec(`update leadlog.position set next_offset = 1 where projection = 'leads' and partition = $1`, at.Partition)
-	if again := w.plannedToStart("leads"); !again.RemovalKnown || again.Speed.Remove <= 0 {
+	if again := w.plannedToStart(); !again.RemovalKnown || again.Speed.Remove <= 0 {
 		t.Errorf("%+v", again)
 	}
 }
@@ -75,9 +75,9 @@ func TestARewindOfTooManyRowsIsRefused(t *testing.T) {
 	}
 }
 
-func (w *world) plannedToStart(view string) control.RewindPlan {
+func (w *world) plannedToStart() control.RewindPlan {
 	w.Helper()
-	plan, err := w.system.PlanRewind(w.Context(), control.RewindRequest{View: view, Target: control.RewindTarget{Kind: control.ToEarliest}})
+	plan, err := w.system.PlanRewind(w.Context(), control.RewindRequest{View: "leads", Target: control.RewindTarget{Kind: control.ToEarliest}})
 	if err != nil {
 		w.Fatal(err)
 	}

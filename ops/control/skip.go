@@ -138,7 +138,7 @@ func (s *System) describe(ctx context.Context, o *opened, plan *SkipPlan, start 
 	if alarm, there := alarms[plan.At.Partition]; there {
 		plan.Alarm = &alarm
 	}
-	whole, tombstone := span{max(plan.At.Next, start), plan.To}, int64(Unknown)
+	whole, tombstone := span{max(plan.At.Next, start), plan.To}, Unknown
 	err = s.scan(ctx, events.Topic, spans{plan.At.Partition: whole}, func(r *kgo.Record) onward {
 		switch {
 		case r.Value == nil:

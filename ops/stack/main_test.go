@@ -3,7 +3,7 @@ package stack
 import (
 	"testing"
 
-	"leadlog/ops/opstest/tempdir"
+	"leadlog/ops/stack/localpg/tempdir"
 )
 
 func TestMain(m *testing.M) { tempdir.Main(m) }

@@ -219,5 +219,5 @@ func rowOf(raw bson.Raw) view.Row {
 	}
 	partition, _ := raw.Lookup("log_partition").AsInt64OK()
 	offset, _ := raw.Lookup("log_offset").AsInt64OK()
-	return foreign(int32(partition), offset, raw.String()) //nolint:gosec // of a stranger
+	return foreign(int32(partition), offset, raw.String())
 }

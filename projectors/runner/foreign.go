@@ -101,7 +101,7 @@ func (w *worker) within(ctx context.Context, offset int64, at view.Position) err
 	}
 	quick, cancel := context.WithTimeout(ctx, countWithin)
 	defer cancel()
-	rows, _, err := view.CountRows(ctx, quick, w.cfg.View.Derived(), at.Partition, offset, at.Next, false)
+	rows, _, err := view.CountRows(ctx, quick, w.cfg.View.Derived(), view.Stretch{Partition: at.Partition, From: offset, To: at.Next}, false)
 	if err != nil {
 		return err
 	}

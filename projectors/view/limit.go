@@ -45,21 +45,27 @@ func RefuseTooMany(v View, partition int32, rows int64) error {
 		ErrRebuildInstead, rows, partition, MaxRemoved, Base(v.Name()))
 }
 
+// Stretch is a part of a partition: the offsets from From up to To, which is not in it.
+type Stretch struct {
+	Partition int32
+	From, To  int64
+}
+
 // CountRows counts the rows that a view holds of a stretch of a partition, or tells from the first of them about how many
 // there are: from fewer, once quick has ended. exact counts all of them, however long that takes.
-func CountRows(ctx, quick context.Context, d Derived, partition int32, from, to int64, exact bool) (rows int64, about bool, err error) {
+func CountRows(ctx, quick context.Context, d Derived, of Stretch, exact bool) (rows int64, about bool, err error) {
 	limit := countLimit
 	if exact {
 		limit, quick = math.MaxInt, ctx
 	}
-	counted, last, err := d.Count(quick, partition, from, to, limit)
+	counted, last, err := d.Count(quick, of.Partition, of.From, of.To, limit)
 	if err != nil && quick.Err() != nil && ctx.Err() == nil {
 		limit = countFew
-		counted, last, err = d.Count(ctx, partition, from, to, limit)
+		counted, last, err = d.Count(ctx, of.Partition, of.From, of.To, limit)
 	}
 	if err != nil || counted < limit {
 		return int64(counted), false, err
 	}
-	density := float64(counted) / float64(last+1-from)
-	return int64(density * float64(to-from)), true, nil
+	density := float64(counted) / float64(last+1-of.From)
+	return int64(density * float64(of.To-of.From)), true, nil
 }

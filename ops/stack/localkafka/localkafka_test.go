@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"leadlog/ops/opstest/tempdir"
+	"leadlog/ops/stack/localpg/tempdir"
 )
 
 func TestMain(m *testing.M) {

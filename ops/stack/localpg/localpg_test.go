@@ -15,7 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"leadlog/ops/opstest/tempdir"
+	"leadlog/ops/stack/localpg/tempdir"
 )
 
 func TestMain(m *testing.M) {

@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"leadlog/ops/opstest/tempdir"
 	"leadlog/ops/stack/localpg"
+	"leadlog/ops/stack/localpg/tempdir"
 )
 
 // prefix begins the name of every data folder that this package makes.

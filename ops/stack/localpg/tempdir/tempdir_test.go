@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"leadlog/ops/opstest/tempdir"
+	"leadlog/ops/stack/localpg/tempdir"
 )
 
 func TestWhoeverNamesAFolderGetsIt(t *testing.T) {

@@ -23,7 +23,7 @@ func Fast() string {
 	if os.Getenv(name) != "" || syscall.Statfs(memory, &of) != nil {
 		return os.TempDir()
 	}
-	if of.Type != tmpfs || of.Flags&noexec != 0 || of.Bavail*uint64(of.Bsize) < roomy { //nolint:gosec // a block's size is never negative
+	if of.Type != tmpfs || of.Flags&noexec != 0 || of.Bavail*uint64(of.Bsize) < roomy {
 		return os.TempDir()
 	}
 	return memory
