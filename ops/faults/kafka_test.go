@@ -157,7 +157,7 @@ appender.out.layout.pattern = %d %p %m (%c{1})%n
 
 func (b *brokerNode) start() (err error) {
 	b.process, err = spawn(fmt.Sprint("broker ", b.id), b.file("output.log"), nil,
-		"java", "-Xms128m", "-Xmx384m", "-XX:TieredStopAtLevel=1", "-Dlog4j2.configurationFile="+b.file("log4j2.properties"),
+		"java", "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.configurationFile="+b.file("log4j2.properties"),
 		"-cp", os.Getenv("KAFKA_CLASSPATH"), "kafka.Kafka", b.file("server.properties"))
 	return err
 }

@@ -57,9 +57,9 @@ func newLoad(file string, perSecond int, random *rand.Rand, urls func() []string
 	}, nil
 }
 
-// keepIdle bounds how many connections to one edge are kept when nothing is asked there.
-func (l *load) keepIdle(n int) {
-	l.client.Transport = &http.Transport{MaxIdleConnsPerHost: n}
+// keepTo bounds how many connections there are to one edge. Requests wait for them.
+func (l *load) keepTo(n int) {
+	l.client.Transport = &http.Transport{MaxConnsPerHost: n, MaxIdleConnsPerHost: n}
 }
 
 // start begins to post.

@@ -59,13 +59,13 @@ type edge struct {
 
 // setup says what a run is made of, beside the usual.
 type setup struct {
-	edge     build // shipped unless set
-	perSec   int   // 100 unless set
-	hot      bool  // one phone has nine tenths of all requests
-	idle     int   // connections that the client keeps to each edge, when there is nothing to ask; as many as it has used unless set
-	proxied  bool  // the edges reach the brokers through the proxies
-	postgres *postgres
-	quiet    bool // no projectors, and no load yet
+	edge        build // shipped unless set
+	perSec      int   // 100 unless set
+	hot         bool  // one phone has nine tenths of all requests
+	connections int   // that the client makes to each edge at most; as many as it needs unless set
+	proxied     bool  // the edges reach the brokers through the proxies
+	postgres    *postgres
+	quiet       bool // no projectors, and no load yet
 }
 
 // open makes topics and databases, and starts two edges, two sets of projectors, and the load.
@@ -86,8 +86,8 @@ func (r *run) open(s setup) {
 	random := rand.New(rand.NewPCG(r.random.Uint64(), 0))
 	r.load, err = newLoad(filepath.Join(r.dir, "receipts.jsonl"), cmp.Or(s.perSec, 50), random, r.urls)
 	r.must(err)
-	if s.idle > 0 {
-		r.load.keepIdle(s.idle)
+	if s.connections > 0 {
+		r.load.keepTo(s.connections)
 	}
 	if s.hot {
 		r.load.hot = "+989120000000"

@@ -50,7 +50,7 @@ func (r *run) edgesMemory() (sum int64) {
 // slowNetwork: 200 ms more or less there and back, and 1 Mbit/s a connection: the edge sheds what it can't carry, and goes on.
 func slowNetwork(r *run) {
 	r.open(setup{proxied: true, perSec: 400})
-	quick := fastest(r.load.since(time.Now().Add(-5 * time.Second)))
+	quick := fastest(r.load.since(r.load.began))
 	r.must(r.network.poison("latency", `{"latency":100,"jitter":50}`))
 	r.must(r.network.poison("bandwidth", `{"rate":125}`)) // KB/s
 	r.lasts(2 * time.Second)

@@ -81,7 +81,7 @@ func must(t *testing.T, err error) {
 }
 
 // patience is how long the suite waits for what must happen. It is no part of any promise.
-const patience = 3 * time.Minute
+const patience = 4 * time.Minute
 
 // await waits until something holds, or fails with what was in its way.
 func await(t *testing.T, what string, holds func() (so bool, but string)) {
