@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,15 +56,7 @@ func TestNamesAreThoseInTheCode(t *testing.T) {
 // What ships never dies here, whatever its environment says; a build with the tag does, the N-th time.
 func TestOnlyTheTagKills(t *testing.T) {
 	t.Parallel()
-	build := func(tags string) string {
-		binary := filepath.Join(t.TempDir(), "reach"+tags)
-		out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", tags, "-o", binary, "./testdata/reach").CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return binary
-	}
-	shipped, armed := build(""), build("failpoints")
+	shipped, armed := build(t, ""), build(t, "failpoints")
 	for _, c := range []struct{ binary, failpoint, out, state string }{
 		{shipped, "pgstore rewind undone", "123", "exit status 0"},
 		{armed, "", "123", "exit status 0"},
@@ -80,5 +73,37 @@ func TestOnlyTheTagKills(t *testing.T) {
 		if string(out) != c.out || command.ProcessState.String() != c.state {
 			t.Errorf("%s at %q: wrote %q, %s; want %q, %s", filepath.Base(c.binary), c.failpoint, out, command.ProcessState, c.out, c.state)
 		}
+	}
+}
+
+func build(t *testing.T, tags string) (binary string) {
+	t.Helper()
+	binary = filepath.Join(t.TempDir(), "reach"+tags)
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", tags, "-o", binary, "./testdata/reach").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return binary
+}
+
+// A program that is frozen at a place does nothing, until it is told to go on.
+func TestFrozenUntilToldToGoOn(t *testing.T) {
+	t.Parallel()
+	command := exec.CommandContext(t.Context(), build(t, "failpoints"))
+	command.Env = append(os.Environ(), "LEADLOG_FAILPOINT=pgstore rewind undone:2:freeze")
+	var out strings.Builder
+	command.Stdout = &out
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(command.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+		t.Fatalf("it is not frozen: %v, %v", status, err)
+	}
+	if err := command.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Wait(); err != nil || out.String() != "123" {
+		t.Errorf("it went on, wrote %q and ended with %v", out.String(), err)
 	}
 }
