@@ -145,7 +145,10 @@ func comesBack(r *run, of build) {
 	r.startProjectors(shipped(), "")
 	await(r.T, "another one has gone on", func() (bool, string) { return r.leadsAt(7, 2) })
 	r.acknowledge(phones[2:])
-	await(r.T, "and on", func() (bool, string) { return r.leadsAt(7, 12) })
+	await(r.T, "and on, before the eyes of the watch", func() (bool, string) {
+		seen := r.watch.at("leads")[7]
+		return seen == 12, fmt.Sprint(seen)
+	})
 	r.bite("frozen for longer than its session, with a batch in its hands", zombie.isStopped())
 	// The brokers keep quiet meanwhile, or they might tell it that it is no member any more before it has written.
 	for _, b := range r.cluster.brokers {
