@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,7 +54,7 @@ func (r *run) isCaught(kinds []kind) {
 		r.Errorf("the checker does not see that this build is wrong; it says: %q", v.String())
 		return
 	}
-	r.measure("caught: %s", firstLine(v.String()))
+	r.measure("caught: %s", strings.ReplaceAll(v.String(), "\n", ", "))
 	r.Logf("caught:\n%s", v)
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -153,10 +152,4 @@ func timeout(r *run, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(r.Context(), d)
 	r.Cleanup(cancel)
 	return ctx
-}
-
-// firstLine is for messages of programs.
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return line
 }
