@@ -13,5 +13,8 @@
 //	go test -tags faults -v ./ops/faults -scenario 4,17        those scenarios alone, by number or name
 //	go test -tags faults -v ./ops/faults -scenario random -seed 7 -minutes 10
 //
+// Limits of time are those of a machine that nobody else uses; -slack 3 allows three times as much on one that is shared. What was
+// acknowledged, lost or applied twice knows no slack.
+//
 // RESULTS.md holds the table of the last full run.
 package faults

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -389,12 +390,21 @@ func (r *run) awaitFlushed() {
 	r.Helper()
 	for _, e := range r.edges {
 		await(r.T, e.name+" has sent all it has", func() (bool, string) {
-			metrics := text("http://" + privateOf(e.process) + "/metrics")
-			_, after, _ := strings.Cut(metrics, "\nleadlog_edge_inflight_records ")
-			n, _, _ := strings.Cut(after, "\n")
-			return n == "0", n + " in flight"
+			n := inFlight(e.process)
+			return n == 0, fmt.Sprint(n)
 		})
 	}
+}
+
+// inFlight returns how many records an edge has given to the Kafka client that are not answered yet; -1 when it does not say.
+func inFlight(edge *process) int {
+	_, after, _ := strings.Cut(text("http://"+privateOf(edge)+"/metrics"), "\nleadlog_edge_inflight_records ")
+	line, _, _ := strings.Cut(after, "\n")
+	n, err := strconv.Atoi(line)
+	if err != nil {
+		return -1
+	}
+	return n
 }
 
 // privateOf returns the private address that a program was told to listen on.
