@@ -40,6 +40,7 @@ func scratchSettings() map[string]string {
 		"synchronous_commit": "off",
 		"full_page_writes":   "off",
 		"shared_buffers":     "64MB",
-		"max_wal_size":       "1GB", // a scratch cluster has segments of 1 MB, and so a default of only 64 MB
+		"max_connections":    "1000", // a package's tests run side by side, each with the pools of several programs
+		"max_wal_size":       "1GB",  // a scratch cluster has segments of 1 MB, and so a default of only 64 MB
 	}
 }
