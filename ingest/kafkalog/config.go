@@ -37,7 +37,7 @@ type Config struct {
 	// AckTimeout is how long Append waits for the ack. DefaultAckTimeout when 0.
 	AckTimeout time.Duration
 	// MaxRecords and MaxBytes bound what was appended and not yet answered; a partition may hold a quarter of each, and no more
-	// records than it acknowledges in 0.4 s (128 at the least). DefaultMaxRecords and DefaultMaxBytes when 0.
+	// records than it acknowledges in 0.8 s (128 at the least). DefaultMaxRecords and DefaultMaxBytes when 0.
 	MaxRecords, MaxBytes int64
 	// Health gets a part named PartName.
 	Health *telemetry.Health

@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// patience is how long a record may have to wait behind others. The whole answer is to take less than half a second for
-	// nearly everybody, and the ack timeout is far beyond what people wait for.
-	patience = 400 * time.Millisecond
+	// patience is how long a record may take, and so how much of a partition's pace may be in flight: brokers that are far away
+	// and keep up must not be cut down, and the ack timeout is far beyond what people wait for.
+	patience = 800 * time.Millisecond
 	// paceWindow is over how long acks are counted: short enough to follow an outage, long enough for a broker's pauses.
 	paceWindow = 500 * time.Millisecond
 	// leastRoom is what a partition may hold whatever its pace: it has to show what it can do before it is known. Twelve times

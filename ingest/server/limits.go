@@ -28,7 +28,7 @@ type Limits struct {
 	// proxies, behind which many clients are, are exempt. Over it: 429, unread.
 	MaxConnectionsPerClient int
 	// MaxInflightRecords and MaxInflightBytes bound what Kafka has not answered yet; a partition may hold a quarter of each, and
-	// no more records than it acknowledges in 0.4 s (128 at the least). Over it: 503.
+	// no more records than it acknowledges in 0.8 s (128 at the least). Over it: 503.
 	MaxInflightRecords, MaxInflightBytes int64
 }
 

@@ -166,7 +166,7 @@ func about(c control.Count) string {
 func (v *rewindVerb) execute(ctx context.Context, p *process, system *control.System, order control.RewindOrder) error {
 	m, began := p.meter(), time.Now()
 	result, failed := system.Rewind(ctx, order, func(r control.RewindProgress) {
-		m.at(fmt.Sprintf("rewinding partitions, %d rows removed", r.Removed), int64(r.Done), int64(r.Of), time.Since(began))
+		m.at("rewinding partitions", int64(r.Done), int64(r.Of), time.Since(began))
 	})
 	m.end()
 	if result == nil {

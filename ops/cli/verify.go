@@ -114,15 +114,15 @@ func (v *verifyVerb) answer(p *process, report control.Report) error {
 
 func verifiedSheet(report control.Report) sheet {
 	s := sheet{kind: "view", columns: []string{
-		"view", "partitions", "events", "rows", "missing", "extra", "different", "took", "events_per_second", "error",
+		"view", "partitions", "events", "rows", "missing", "extra", "different", "took", "events_per_second", "error", "keys_used_twice",
 	}}
 	for _, view := range report.Views {
 		if view.Err != nil {
-			s.add(view.View, nil, nil, nil, nil, nil, nil, view.Took, nil, reason(view.Err))
+			s.add(view.View, nil, nil, nil, nil, nil, nil, view.Took, nil, reason(view.Err), nil)
 			continue
 		}
 		rate := int64(float64(view.Events) / max(view.Took.Seconds(), 0.001))
-		s.add(view.View, view.Partitions, view.Events, view.Rows, view.Missing, view.Extra, view.Different, view.Took, rate, nil)
+		s.add(view.View, view.Partitions, view.Events, view.Rows, view.Missing, view.Extra, view.Different, view.Took, rate, nil, view.KeysUsedTwice)
 	}
 	return s
 }

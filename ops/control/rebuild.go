@@ -92,7 +92,7 @@ func (s *System) rebuild(ctx context.Context, e catalog.Entry, progress func(Reb
 	if built.Events, built.Took, err = s.build(ctx, f, progress); err != nil {
 		return built, err
 	}
-	if built.Verified = s.verifyDraft(ctx, f.view, progress); built.Verified.Err != nil || built.Verified.Count() > 0 {
+	if built.Verified = s.verifyDraft(ctx, f.view, progress); built.Verified.Err != nil || built.Verified.Mendable() > 0 {
 		return built, built.Verified.Err
 	}
 	built.Plan, err = s.keepPlan(ctx, "rebuild", e.Name, rebuildPlan{From: built.From, To: built.To})

@@ -179,16 +179,18 @@ func (s *System) fill(ctx context.Context, o *opened, plan *RewindPlan, exact bo
 // dateTargets finds the time of the first record that each partition would apply again.
 func (s *System) dateTargets(ctx context.Context, plan *RewindPlan) error {
 	again := make(spans)
-	for _, p := range plan.Partitions {
+	for i := range plan.Partitions { // not their copies: others write to other fields of them meanwhile
+		p := &plan.Partitions[i]
 		again[p.At.Partition] = p.again
 	}
 	first, err := s.first(ctx, events.Topic, again)
 	if err != nil {
 		return err
 	}
-	for i, p := range plan.Partitions {
+	for i := range plan.Partitions {
+		p := &plan.Partitions[i]
 		if r := first[p.At.Partition]; r != nil && p.Nothing == "" {
-			plan.Partitions[i].Time = r.Timestamp.UTC()
+			p.Time = r.Timestamp.UTC()
 		}
 	}
 	return nil

@@ -110,6 +110,9 @@ type Verified struct {
 // Count is how many differences there are.
 func (v *Verified) Count() int64 { return v.Missing + v.Extra + v.Different + v.KeysUsedTwice }
 
+// Mendable is how many of them another version of the view would not have, too: that a record key was used twice is the log's.
+func (v *Verified) Mendable() int64 { return v.Count() - v.KeysUsedTwice }
+
 // Crossed is the openers of audit, compared with the rows of leads.
 type Crossed struct {
 	Done                     bool // both were asked for, and both could be read

@@ -3,12 +3,15 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
 
 	"leadlog/events"
+	"leadlog/ops/control"
+	"leadlog/ops/opstest"
 	"leadlog/projectors/failpoint"
 )
 
@@ -117,6 +120,9 @@ func leaveRewind(m *mortals, at string) {
 	execute := m.plan("rewind", "audit", "--to-earliest", "--topic", events.Topic+":"+fmt.Sprint(m.records[0].Partition))
 	m.dies(at, "ops", execute...)
 	m.projectors()
+	opstest.Await(m.T, "the projectors have finished the rewind", func() bool { // until then the position has not moved
+		return !slices.ContainsFunc(m.system.Status(m.Context()).Views, func(v control.ViewStatus) bool { return v.Err != nil || len(v.Held) > 0 })
+	})
 	m.clean(nil)
 }
 

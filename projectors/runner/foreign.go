@@ -87,11 +87,16 @@ func (w *worker) obey(ctx context.Context, offset int64, at view.Position) (move
 	return moved, "", nil
 }
 
+// judgeWithin bounds all of that: a store that has frozen is asked again later.
+const judgeWithin = 30 * time.Second
+
 // countWithin is how long rows are counted as far as that is good; see view.CountRows.
 const countWithin = 2 * time.Second
 
 // within holds a rewind against the limits of all rewinds.
 func (w *worker) within(ctx context.Context, offset int64, at view.Position) error {
+	ctx, cancelAll := context.WithTimeoutCause(ctx, judgeWithin, fmt.Errorf("%w: no answer in time", view.ErrStoreDown))
+	defer cancelAll()
 	first, err := w.timeAt(ctx, offset, at.Next)
 	if err != nil {
 		return fmt.Errorf("%w: %w", view.ErrStoreDown, err)
@@ -102,6 +107,9 @@ func (w *worker) within(ctx context.Context, offset int64, at view.Position) err
 	quick, cancel := context.WithTimeout(ctx, countWithin)
 	defer cancel()
 	rows, _, err := view.CountRows(ctx, quick, w.cfg.View.Derived(), view.Stretch{Partition: at.Partition, From: offset, To: at.Next}, false)
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w: count rows: %w", view.ErrStoreDown, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,8 @@ func (l *letters) park(ctx context.Context, batch []dead) error {
 
 // produce waits for ctx, but never produces under it: all partitions share the client, and it asks for its producer id under the
 // context of whoever comes first. A partition that is taken away just then would fail the letters of those that stay, and so
-// stop them. A letter that is still written afterwards is the same that the partition's next owner writes.
+// stop them. A letter that is still written afterwards is the same that the partition's next owner writes; if that one can apply
+// the record, the letter stays open, and `ops dlq close` is there for it.
 func (l *letters) produce(ctx context.Context, records []*kgo.Record) error {
 	acked := make(chan error, 1)
 	go func() { acked <- l.client.ProduceSync(context.WithoutCancel(ctx), records...).FirstErr() }() // bounded: see newLetters

@@ -42,7 +42,7 @@ func (w *worker) redeem(ctx context.Context, batch []events.Event) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, parkTimeout, errors.New("no ack in time"))
 	defer cancel()
-	if err := w.letters.client.ProduceSync(ctx, closing...).FirstErr(); err != nil {
+	if err := w.letters.produce(ctx, closing); err != nil {
 		w.log.Warn("dead letters of events that are applied now stay open", "stream", w.stream.String(), "count", len(closing), "error", err)
 		return
 	}
