@@ -15,7 +15,10 @@ type Held struct {
 	Position  int64 // where the view stands
 	Changed   bool  // it was not so before
 	Tried     bool  // it was stopped with an alarm, or had one, and the projectors look at it again
+	noticed   bool  // it runs, and a notice stands beside it that something was refused: that goes
 }
+
+func (h *Held) changes() bool { return h.Changed || h.Tried || h.noticed }
 
 // Pause stops partitions of a view from being applied: at once, since the position itself is held, and until Resume, over every
 // restart. What is paused already stays so. ErrHeld says that a rewind is under way, which has to be finished first.
@@ -46,9 +49,12 @@ func (s *System) hold(ctx context.Context, c Change, of Partitions, hold bool) (
 		if rewinding(at) {
 			return nil, underWay(at)
 		}
-		_, alarmed := alarms[at.Partition]
-		held[i] = Held{Partition: at.Partition, Position: at.Next, Changed: at.Hold != hold, Tried: alarmed && !hold}
-		changes = changes || held[i].Changed || held[i].Tried
+		alarm, alarmed := alarms[at.Partition]
+		held[i] = Held{
+			Partition: at.Partition, Position: at.Next, Changed: at.Hold != hold,
+			Tried: alarmed && !hold && alarm.Stops(), noticed: alarmed && !hold && !alarm.Stops(),
+		}
+		changes = changes || held[i].changes()
 	}
 	if !changes {
 		return held, nil // nothing to write down
@@ -63,7 +69,7 @@ func (s *System) hold(ctx context.Context, c Change, of Partitions, hold bool) (
 // holdAll changes what has to be changed. One that fails ends it: the same call again does the rest.
 func (o *opened) holdAll(ctx context.Context, positions []view.Position, held []Held, hold bool, done func(int32)) error {
 	for i, at := range positions {
-		if !held[i].Changed && !held[i].Tried {
+		if !held[i].changes() {
 			continue
 		}
 		now, err := at, error(nil)
@@ -72,6 +78,9 @@ func (o *opened) holdAll(ctx context.Context, positions []view.Position, held []
 		}
 		if held[i].Tried && err == nil {
 			now, err = o.again(ctx, now)
+		}
+		if held[i].noticed && err == nil { // its worker runs: a rewind would take away what it applies meanwhile
+			err = o.Alarm(ctx, at.Stream, "")
 		}
 		if errors.Is(err, view.ErrHeld) {
 			return underWay(now)

@@ -137,3 +137,22 @@ func TestResumeOfWhatIsClaimedMeanwhile(t *testing.T) {
 		t.Errorf("%+v", entry)
 	}
 }
+
+// A notice stops nothing. Its worker applies on, so resume takes the notice away and leaves the position alone: a rewind to where it
+// stood a moment ago would take rows away.
+func TestResumeOfANoticeMovesNothing(t *testing.T) {
+	w := made(t)
+	stop := w.project()
+	w.awaitPositions()
+	stop()
+	w.exec(`insert into leadlog.alarm (projection, topic, partition, reason) values ('leads', $1, 3, $2)`, events.Topic, view.Notice+"offset 9")
+	held, err := w.system.Resume(t.Context(), "leads", control.Partitions{Numbers: []int32{3}}, "seen")
+	if err != nil || len(held) != 1 || held[0].Tried || held[0].Changed {
+		t.Errorf("%+v, %v", held, err)
+	}
+	for _, v := range w.system.Status(t.Context()).Views {
+		if v.View == "leads" && (len(v.Notices) > 0 || v.Generation != [2]int64{1, 1}) {
+			t.Errorf("notices %v, generations %v: a position that nobody moved has its first", v.Notices, v.Generation)
+		}
+	}
+}

@@ -100,7 +100,7 @@ func (s *System) PlanSkip(ctx context.Context, r SkipRequest) (SkipPlan, error) 
 func (s *System) stoppedAt(ctx context.Context, partition int32) (string, error) {
 	var stopped, silent []string
 	for _, p := range s.progresses(ctx) {
-		if _, there := p.alarms[partition]; there {
+		if alarm, there := p.alarms[partition]; there && alarm.Stops() {
 			stopped = append(stopped, p.entry.Name)
 		}
 		if p.err != nil {
@@ -135,7 +135,7 @@ func (s *System) describe(ctx context.Context, o *opened, plan *SkipPlan, start 
 	if err != nil {
 		return withCause(ctx, err)
 	}
-	if alarm, there := alarms[plan.At.Partition]; there {
+	if alarm, there := alarms[plan.At.Partition]; there && alarm.Stops() {
 		plan.Alarm = &alarm
 	}
 	whole, tombstone := span{max(plan.At.Next, start), plan.To}, Unknown

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -168,7 +167,7 @@ func heldNotes(ctx context.Context, v view.View, topic string, positions []view.
 		if p.Hold {
 			notes = append(notes, fmt.Sprintf("partition %d is paused: verified up to its position %d", p.Partition, p.Next))
 		}
-		if alarm, ok := alarms[p.Partition]; ok && !strings.HasPrefix(alarm.Reason, view.Notice) {
+		if alarm, ok := alarms[p.Partition]; ok && alarm.Stops() {
 			notes = append(notes, fmt.Sprintf("partition %d is stopped: verified up to its position %d", p.Partition, p.Next))
 		}
 	}

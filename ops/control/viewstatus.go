@@ -44,10 +44,10 @@ func (s *System) viewStatus(ctx context.Context, p progress, log logFacts, unfin
 func (v *ViewStatus) sort(alarms map[int32]view.Stopped) {
 	v.Stopped, v.Notices = make(map[int32]view.Stopped), make(map[int32]view.Stopped)
 	for partition, alarm := range alarms {
-		if strings.HasPrefix(alarm.Reason, view.Notice) {
-			v.Notices[partition] = alarm
-		} else {
+		if alarm.Stops() {
 			v.Stopped[partition] = alarm
+		} else {
+			v.Notices[partition] = alarm
 		}
 	}
 }

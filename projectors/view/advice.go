@@ -8,6 +8,9 @@ const adviceMark = "; next: "
 // Notice begins the reason of an alarm that stops nothing: something that a person asked for was refused.
 const Notice = "refused: "
 
+// Stops says whether an alarm stops its partition: a notice does not.
+func (s Stopped) Stops() bool { return !strings.HasPrefix(s.Reason, Notice) }
+
 // WithAdvice joins a reason and the command that helps; "" when there is none.
 func WithAdvice(why, command string) string {
 	if command == "" {
