@@ -2,9 +2,11 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Inherit gives a version of a view's tables the owner and the grants that those of the active version have, as far as it
@@ -14,7 +16,12 @@ func (t Tables) Inherit(ctx context.Context, version int) error {
 	if err != nil || active == version {
 		return err
 	}
-	return Sort(pgx.BeginFunc(ctx, t.Pool, func(tx pgx.Tx) error { return t.inherit(ctx, tx, active, version) }))
+	err = pgx.BeginFunc(ctx, t.Pool, func(tx pgx.Tx) error { return t.inherit(ctx, tx, active, version) })
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "42501" { // no retry gives a right: whoever owns the tables has to do it
+		return err
+	}
+	return Sort(err)
 }
 
 // rightsOf lists the statements that carry owners and grants over from the schema $1 to the schema $2. A table that only the

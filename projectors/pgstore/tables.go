@@ -30,8 +30,11 @@ var _ view.Tables = Tables{}
 const readersWithin = `set local lock_timeout = '100ms'`
 
 // Swap implements view.Tables, in one transaction. From its first lock on the old version stands still; readers see either
-// version whole.
+// version whole. What was granted since the new one was built is carried over first: nobody may have to wait for that.
 func (t Tables) Swap(ctx context.Context, s view.Swap) error {
+	if err := t.Inherit(ctx, s.To); err != nil {
+		return err
+	}
 	var behind error // of the new version, not of PostgreSQL: trying again may not help
 	err := pgx.BeginFunc(ctx, t.Pool, func(tx pgx.Tx) error {
 		if err := t.alone(ctx, tx); err != nil {
@@ -103,9 +106,6 @@ func (t Tables) repoint(ctx context.Context, tx pgx.Tx, s view.Swap) error {
 		return view.ErrReaders
 	}
 	if err != nil {
-		return err
-	}
-	if err := t.inherit(ctx, tx, s.From, s.To); err != nil { // what was granted since it was built
 		return err
 	}
 	old, fresh := view.Draft(t.Projection, s.From), view.Draft(t.Projection, s.To)
