@@ -23,20 +23,22 @@ func controls() []scenario {
 		wrong build
 		found []kind // one of these at least
 		run   func(r *run, of build)
+		short bool
 	}{
-		{"acks=1", wrongAcks(), []kind{lost}, fromOneBroker},
-		{"202 before the ack", wrongAnswer(), []kind{lost}, fromNoBroker},
-		{"position before the write", wrongOrder(), []kind{missing}, diesBetween},
-		{"no fence", wrongFence(), []kind{wentBack}, comesBack},
+		{"acks=1", wrongAcks(), []kind{lost}, fromOneBroker, true},
+		{"202 before the ack", wrongAnswer(), []kind{lost}, fromNoBroker, true},
+		{"position before the write", wrongOrder(), []kind{missing}, diesBetween, true},
+		// Not in the short form: an answer of the brokers may wait in the zombie's own socket, and end its session before it writes.
+		{"no fence", wrongFence(), []kind{wentBack}, comesBack, false},
 	} {
 		right := shipped()
 		if slices.Contains([]string{"projectors"}, c.wrong.programs) {
 			right = failpoints()
 		}
-		all = append(all, scenario{"control " + c.name + ": the right build", true, func(r *run) {
+		all = append(all, scenario{"control " + c.name + ": the right build", c.short, func(r *run) {
 			c.run(r, right)
 			r.holds()
-		}}, scenario{"control " + c.name + ": the wrong build", true, func(r *run) {
+		}}, scenario{"control " + c.name + ": the wrong build", c.short, func(r *run) {
 			c.run(r, c.wrong)
 			r.isCaught(c.found)
 		}})
