@@ -115,8 +115,11 @@ func openersIn(ctx context.Context, from querier, schema string, partition int32
 	return window, nil
 }
 
-// write copies documents into the table. A record key that is there already (a producer used one twice) must not stop the
-// partition: the savepoint takes the copy back, and the slower way replaces the older document.
+// fewDocuments is the number of documents from which on COPY, which takes some round trips to begin, is the faster way.
+const fewDocuments = 32
+
+// write puts documents into the table, many by COPY. A record key that is there already (a producer used one twice) must not
+// stop the partition: the savepoint takes the copy back, and the slower way, the one for few, replaces the older document.
 func (p Postgres) write(ctx context.Context, tx pgx.Tx, schema string, documents []document) error {
 	texts := make([][]byte, len(documents))
 	for i, d := range documents {
@@ -125,15 +128,23 @@ func (p Postgres) write(ctx context.Context, tx pgx.Tx, schema string, documents
 			return fmt.Errorf("document %s: %w", d.ID, err)
 		}
 	}
-	err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error { return copyIn(ctx, savepoint, schema, documents, texts) })
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "23505" {
-		err = upsert(ctx, tx, schema, texts)
+	put := upsert
+	if len(documents) >= fewDocuments {
+		put = copyOrUpsert
 	}
-	if err != nil {
+	if err := put(ctx, tx, schema, documents, texts); err != nil {
 		return fmt.Errorf("write %d documents: %w", len(documents), err)
 	}
 	return nil
+}
+
+func copyOrUpsert(ctx context.Context, tx pgx.Tx, schema string, documents []document, texts [][]byte) error {
+	err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error { return copyIn(ctx, savepoint, schema, documents, texts) })
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "23505" {
+		return upsert(ctx, tx, schema, documents, texts)
+	}
+	return err
 }
 
 func copyIn(ctx context.Context, tx pgx.Tx, schema string, documents []document, texts [][]byte) error {
@@ -145,7 +156,7 @@ func copyIn(ctx context.Context, tx pgx.Tx, schema string, documents []document,
 	return err
 }
 
-func upsert(ctx context.Context, tx pgx.Tx, schema string, texts [][]byte) error {
+func upsert(ctx context.Context, tx pgx.Tx, schema string, _ []document, texts [][]byte) error {
 	_, err := tx.Exec(ctx, `insert into `+schema+`.requests as r (id, ts, log_partition, log_offset, phone, duplicate, doc)
 		select (doc->>'_id')::uuid, (doc->>'ts')::timestamptz, (doc->>'log_partition')::int, (doc->>'log_offset')::bigint,
 			doc->>'phone', (doc->>'duplicate')::bool, doc

@@ -23,8 +23,14 @@ func New(pool *pgxpool.Pool) Store { return Store{pool} }
 
 const columns = `topic_id, generation, next_offset, leader_epoch, pace, hold, target, version, cause`
 
-// idle bounds how long a worker that froze in the middle of a transaction keeps its position locked.
-const idle = `set local idle_in_transaction_session_timeout = '10s'`
+// begin starts a transaction that bounds how long a worker that froze in the middle of it keeps its position locked. One message,
+// one round trip: a lone event is a transaction.
+const begin = `begin; set local idle_in_transaction_session_timeout = '10s'`
+
+// beginApply starts one that need not be on disk when it is answered. Rows and position are lost together or not at all, and
+// a server that crashed has an earlier position, from which they are applied again: what is durable is the log. The
+// claim before it and all that a person does wait for the disk, and a later one that does takes these along.
+const beginApply = begin + `; set local synchronous_commit = off`
 
 // within bounds what a worker waits for: a server that hangs is a server that is away. The largest batch takes about a second.
 const within = 30 * time.Second
@@ -61,7 +67,7 @@ func (s Store) Commit(
 ) (moved view.Position, err error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	err = s.locked(ctx, at.Stream, func(tx pgx.Tx, stored view.Position) error {
+	err = s.lockedBy(ctx, beginApply, at.Stream, func(tx pgx.Tx, stored view.Position) error {
 		moved = stored
 		moved.Mark = to
 		switch {
@@ -111,7 +117,11 @@ func (s Store) Rewind(
 // Whoever waited for the lock while a swap gave the name to another row finds none: the one that it waited for has another
 // name by then, and the new one is younger than the statement. A second statement sees it.
 func (s Store) locked(ctx context.Context, stream view.Stream, do func(pgx.Tx, view.Position) error) error {
-	return Sort(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	return s.lockedBy(ctx, begin, stream, do)
+}
+
+func (s Store) lockedBy(ctx context.Context, begin string, stream view.Stream, do func(pgx.Tx, view.Position) error) error {
+	return Sort(pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
 		stored, err := lockRow(ctx, tx, stream)
 		if errors.Is(err, pgx.ErrNoRows) {
 			stored, err = lockRow(ctx, tx, stream)
@@ -126,20 +136,11 @@ func (s Store) locked(ctx context.Context, stream view.Stream, do func(pgx.Tx, v
 	}))
 }
 
-// lockRow locks a position row and returns it, in one round trip.
+// lockRow locks a position row and returns it.
 func lockRow(ctx context.Context, tx pgx.Tx, stream view.Stream) (stored view.Position, err error) {
-	batch := &pgx.Batch{}
-	batch.Queue(idle)
-	batch.Queue(`select `+columns+` from leadlog.position where projection = $1 and topic = $2 and partition = $3 for update`,
-		stream.Projection, stream.Topic, stream.Partition)
-	results := tx.SendBatch(ctx, batch)
 	stored.Stream = stream
-	if _, err = results.Exec(); err == nil {
-		err = results.QueryRow().Scan(fields(&stored)...)
-	}
-	if closed := results.Close(); err == nil {
-		err = closed
-	}
+	err = tx.QueryRow(ctx, `select `+columns+` from leadlog.position where projection = $1 and topic = $2 and partition = $3 for update`,
+		stream.Projection, stream.Topic, stream.Partition).Scan(fields(&stored)...)
 	return stored, err
 }
 
@@ -147,7 +148,7 @@ func (s Store) update(ctx context.Context, tx pgx.Tx, p view.Position) error {
 	_, err := tx.Exec(ctx, `update leadlog.position set generation = $4, next_offset = $5, leader_epoch = $6, pace = $7,
 		topic_id = $8, hold = $9, cause = $10, updated_at = now()
 		where projection = $1 and topic = $2 and partition = $3`,
-		p.Projection, p.Topic, p.Partition, p.Generation, p.Next, p.Epoch, p.Pace, p.TopicID, p.Hold, p.Cause)
+		p.Projection, p.Topic, p.Partition, p.Generation, p.Next, p.Epoch, p.Pace, [16]byte(p.TopicID), p.Hold, p.Cause)
 	return err
 }
 
