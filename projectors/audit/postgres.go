@@ -128,11 +128,13 @@ func (p Postgres) write(ctx context.Context, tx pgx.Tx, schema string, documents
 			return fmt.Errorf("document %s: %w", d.ID, err)
 		}
 	}
-	put := upsert
-	if len(documents) >= fewDocuments {
-		put = copyOrUpsert
+	var err error
+	if len(documents) < fewDocuments {
+		err = upsert(ctx, tx, schema, texts)
+	} else {
+		err = copyOrUpsert(ctx, tx, schema, documents, texts)
 	}
-	if err := put(ctx, tx, schema, documents, texts); err != nil {
+	if err != nil {
 		return fmt.Errorf("write %d documents: %w", len(documents), err)
 	}
 	return nil
@@ -142,7 +144,7 @@ func copyOrUpsert(ctx context.Context, tx pgx.Tx, schema string, documents []doc
 	err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error { return copyIn(ctx, savepoint, schema, documents, texts) })
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "23505" {
-		return upsert(ctx, tx, schema, documents, texts)
+		return upsert(ctx, tx, schema, texts)
 	}
 	return err
 }
@@ -156,7 +158,7 @@ func copyIn(ctx context.Context, tx pgx.Tx, schema string, documents []document,
 	return err
 }
 
-func upsert(ctx context.Context, tx pgx.Tx, schema string, _ []document, texts [][]byte) error {
+func upsert(ctx context.Context, tx pgx.Tx, schema string, texts [][]byte) error {
 	_, err := tx.Exec(ctx, `insert into `+schema+`.requests as r (id, ts, log_partition, log_offset, phone, duplicate, doc)
 		select (doc->>'_id')::uuid, (doc->>'ts')::timestamptz, (doc->>'log_partition')::int, (doc->>'log_offset')::bigint,
 			doc->>'phone', (doc->>'duplicate')::bool, doc

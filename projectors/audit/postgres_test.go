@@ -33,19 +33,21 @@ func TestRecordKeyUsedTwice(t *testing.T) {
 	first, other := event(0, "+989121234567", now()), event(1, "+989121234568", now())
 	again := event(2, "+989121234569", now())
 	again.RecordID = first.RecordID
-	last := event(3, "+989121234567", now())
-	log := []events.Event{first, other, again, last}
+	log := []events.Event{first, other, again}
+	for offset := int64(3); offset < 60; offset++ { // so many that they are written in bulk
+		log = append(log, event(offset, "+989121234567", now()))
+	}
 	for name, open := range stores {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, cut := range []int{1, 2, 3, 4} {
+			for _, cut := range []int{1, 2, 3, len(log)} {
 				v, rows := open(t)
 				at := apply(t, v, claim(t, v), log[:cut]...)
 				if cut < len(log) {
 					apply(t, v, at, log[cut:]...)
 				}
 				got := rows()
-				if len(got) != 3 || got[0].RecordID != other.RecordID || got[1].RecordID != again.RecordID || got[1].Offset != 2 {
+				if len(got) != len(log)-1 || got[0].RecordID != other.RecordID || got[1].RecordID != again.RecordID || got[1].Offset != 2 {
 					t.Fatalf("cut at %d: %+v", cut, got)
 				}
 			}
