@@ -121,7 +121,7 @@ func (s Store) moveWith(
 }
 
 // Positions implements view.Store. It asks for the partitions that there are, and never searches: SCAN would go through
-// the keys of all phones, every second.
+// the keys of all phones, twice a second.
 func (s Store) Positions(ctx context.Context, projection, topic string) ([]view.Position, error) {
 	pipe := s.client.Pipeline()
 	stream := view.Stream{Projection: projection, Topic: topic}

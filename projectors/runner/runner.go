@@ -18,7 +18,9 @@ import (
 const (
 	// watchEvery is how often the stored positions are read again, so that a rewind or a pause of a partition without
 	// traffic is seen within a second, and not at the next event.
-	watchEvery = time.Second
+	watchEvery = 500 * time.Millisecond
+	// watchWithin bounds one look: a store that does not answer is told in health.
+	watchWithin = 2 * time.Second
 	// mirrorEvery keeps lag tools at most a second behind.
 	mirrorEvery = 500 * time.Millisecond
 	// keepEvery is the rhythm of a view's upkeep.
@@ -151,7 +153,7 @@ func (r *Runner) watch(ctx context.Context, members *membership) {
 	} else {
 		r.unready("not in the group: " + members.why())
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*watchEvery)
+	ctx, cancel := context.WithTimeout(ctx, watchWithin)
 	defer cancel()
 	workers := members.current()
 	before := make([]watched, len(workers))

@@ -226,7 +226,7 @@ func rewindForwards(h *harness) {
 	}
 }
 
-// Interleaving 2, the store's part: what the watch reads every second differs at once.
+// Interleaving 2, the store's part: what the watch reads differs at once.
 func rewindIdle(h *harness) {
 	at := h.apply(h.claim(), h.log(5)...)
 	h.mustRewind(at, 2)
