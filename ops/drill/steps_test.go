@@ -146,6 +146,8 @@ func (d *drill) reset() {
 	offsets.Add(kadm.Offset{Topic: events.Topic, Partition: partition, At: to, LeaderEpoch: -1})
 	if but := d.within(4*time.Second, func() (bool, string) { return d.commit(name, offsets) }); but != "" {
 		d.say("  refused: a process that was killed while it joined is still a member: %s", but)
+	} else {
+		d.resets[spot{name, partition}] = to
 	}
 	d.start()
 }

@@ -53,6 +53,13 @@ type drill struct {
 	pending    map[string]uuid.UUID // by view: the plan of a swap that was not executed yet
 	unfinished []order              // cut off in the middle
 	dropped    map[string]bool      // views of which a version was dropped, and with it, maybe, a plan
+	resets     map[spot]int64       // where a partition was last sent to with a Kafka tool
+}
+
+// spot is a partition of a view.
+type spot struct {
+	view      string
+	partition int32
 }
 
 // appended is a record of the log, at the offset that is its place.
@@ -100,6 +107,7 @@ func (d *drill) open() {
 	}
 	d.openViews()
 	d.pending, d.dropped = make(map[string]uuid.UUID), make(map[string]bool)
+	d.resets = make(map[spot]int64)
 	d.clock = time.Now().Add(-100 * time.Hour)
 	for len(d.phones) < 6 { // in a few partitions, so that something happens there
 		if phone := fmt.Sprintf("0912%07d", d.random.IntN(10_000_000)); events.PartitionOf(phone)%4 == 0 {

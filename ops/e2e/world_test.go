@@ -210,7 +210,12 @@ func (w *world) get(url string) (int, string) {
 // await waits until something holds; for how long is no part of any promise.
 func (w *world) await(what string, holds func() bool) {
 	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), 90*time.Second)
+	w.awaitWithin(90*time.Second, what, holds)
+}
+
+func (w *world) awaitWithin(limit time.Duration, what string, holds func() bool) {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(w.Context(), limit)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

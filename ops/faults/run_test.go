@@ -244,10 +244,16 @@ func (r *run) again(e *edge) {
 // startProjectors starts one more set of projectors, or of those that are named, with a failpoint if one is given.
 func (r *run) startProjectors(of build, failpoint string, projections ...string) *process {
 	r.Helper()
+	return r.startProjectorsVia(r.cluster.addresses(), of, failpoint, projections...)
+}
+
+// startProjectorsVia starts one that reaches the brokers by these addresses.
+func (r *run) startProjectorsVia(brokers []string, of build, failpoint string, projections ...string) *process {
+	r.Helper()
 	port, err := freePort()
 	r.must(err)
 	name := fmt.Sprint("projectors-", len(r.projs)+1)
-	env := append(append([]string{}, r.env...), "PRIVATE_LISTEN="+port, "LEADLOG_FAILPOINT="+failpoint)
+	env := append(append([]string{}, r.env...), "KAFKA_BROKERS="+strings.Join(brokers, ","), "PRIVATE_LISTEN="+port, "LEADLOG_FAILPOINT="+failpoint)
 	p, err := spawn(name, filepath.Join(r.dir, name+".log"), env, r.program(of, "projectors"), projections...)
 	r.must(err)
 	r.projs = append(r.projs, p)
