@@ -25,7 +25,10 @@ const columns = `topic_id, generation, next_offset, leader_epoch, pace, hold, ta
 
 // begin starts a transaction that bounds how long a worker that froze in the middle of it keeps its position locked. One message,
 // one round trip: a lone event is a transaction.
-const begin = `begin; set local idle_in_transaction_session_timeout = '10s'`
+//
+// Nothing is searched by reading a whole table. Plans are made once a connection, when tables are small and reading all of them
+// looks cheap: the positions are one page then, and many when something keeps dead versions from being removed; a month is empty.
+const begin = `begin; set local idle_in_transaction_session_timeout = '10s'; set local enable_seqscan = off`
 
 // beginApply starts one that need not be on disk when it is answered. Rows and position are lost together or not at all, and
 // a server that crashed has an earlier position, from which they are applied again: what is durable is the log. The
