@@ -112,7 +112,7 @@ func TestLoadOverload(t *testing.T) {
 	w := newWhole(t, "")
 	w.startProjectors()
 	w.warm()
-	peak := peakOf(w.load(generator.Ramp("ramp", 500, 12_000, time.Minute), 4000).Seconds)
+	peak := w.saturation(connections)
 	w.caughtUp()
 	length := lasts(5 * time.Minute)
 	stop := w.sample(max(time.Second, length/60), length)
@@ -120,10 +120,25 @@ func TestLoadOverload(t *testing.T) {
 	sampled := stop()
 	goal(w, fmt.Sprintf("overload: twice saturation for %v: goodput at least 80 %% of the peak", length),
 		total.Goodput() >= 0.8*peak,
-		"peak %.0f/s (the best 5 s of a ramp), offered %.0f/s, goodput %.0f/s (%.2f of the peak; %.0f/s within a second): %v",
+		"peak %.0f/s, offered %.0f/s, goodput %.0f/s (%.2f of the peak; %.0f/s within a second): %v",
 		peak, float64(total.Offered)/total.For.Seconds(), total.Goodput(), total.Goodput()/peak, float64(total.Good)/total.For.Seconds(), total.Latency)
 	w.refusedEarly("overload", total)
 	sampled.flat("overload", "edge memory, MB")
+}
+
+// saturation is the most that the edge answers a second: the best of a ramp, or what it goes on doing under twice as much, when that
+// is more. A ramp begins with an edge and brokers that are not warm yet.
+func (w *whole) saturation(connections int) (peak float64) {
+	w.Helper()
+	peak = peakOf(w.load(generator.Ramp("ramp", 500, 12_000, time.Minute), 4000).Seconds)
+	for range 3 {
+		more := peakOf(w.load(generator.Constant("probe", 2*peak, 15*time.Second), connections).Seconds)
+		if more <= 1.05*peak {
+			return peak
+		}
+		peak = more
+	}
+	return peak
 }
 
 // peakOf is the most answers a second in five seconds on end.

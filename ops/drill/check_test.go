@@ -35,6 +35,7 @@ func (d *drill) settle() {
 		})
 	}
 	d.await("nobody's commit is left to be seen", d.mirrored)
+	clear(d.resets)
 	d.await("every view is at the log's end", d.atEnd)
 }
 

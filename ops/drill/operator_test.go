@@ -155,6 +155,7 @@ func (d *drill) standsStill(name string, held []control.Held) {
 			now := d.position(name, h.Partition).Next
 			if sent, is := d.resets[spot{name, h.Partition}]; is && now == sent && now < before[h.Partition] {
 				before[h.Partition] = now
+				delete(d.resets, spot{name, h.Partition})
 			}
 			if now != before[h.Partition] {
 				d.Fatalf("%s/%d is paused at %d, and went on to %d", name, h.Partition, before[h.Partition], now)

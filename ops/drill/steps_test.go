@@ -144,10 +144,9 @@ func (d *drill) reset() {
 	d.say("reset %s/%d from %d to %d with a Kafka tool", name, partition, stands, to)
 	offsets := make(kadm.Offsets)
 	offsets.Add(kadm.Offset{Topic: events.Topic, Partition: partition, At: to, LeaderEpoch: -1})
+	d.resets[spot{name, partition}] = to // it may be done though its answer is lost
 	if but := d.within(4*time.Second, func() (bool, string) { return d.commit(name, offsets) }); but != "" {
 		d.say("  refused: a process that was killed while it joined is still a member: %s", but)
-	} else {
-		d.resets[spot{name, partition}] = to
 	}
 	d.start()
 }

@@ -23,17 +23,12 @@ func New(pool *pgxpool.Pool) Store { return Store{pool} }
 
 const columns = `topic_id, generation, next_offset, leader_epoch, pace, hold, target, version, cause`
 
-// begin starts a transaction that bounds how long a worker that froze in the middle of it keeps its position locked. One message,
-// one round trip: a lone event is a transaction.
+// begin starts every transaction that moves a position, in one message. A worker that freezes in the middle of it keeps its
+// position locked no longer than this.
 //
-// Nothing is searched by reading a whole table. Plans are made once a connection, when tables are small and reading all of them
-// looks cheap: the positions are one page then, and many when something keeps dead versions from being removed; a month is empty.
+// Nothing in it is searched by reading a whole table. A connection makes its plans when tables are small and that looks cheap: the
+// positions are one page then, and many when something keeps dead versions from being removed; a month is empty.
 const begin = `begin; set local idle_in_transaction_session_timeout = '10s'; set local enable_seqscan = off`
-
-// beginApply starts one that need not be on disk when it is answered. Rows and position are lost together or not at all, and
-// a server that crashed has an earlier position, from which they are applied again: what is durable is the log. The
-// claim before it and all that a person does wait for the disk, and a later one that does takes these along.
-const beginApply = begin + `; set local synchronous_commit = off`
 
 // within bounds what a worker waits for: a server that hangs is a server that is away. The largest batch takes about a second.
 const within = 30 * time.Second
@@ -70,7 +65,7 @@ func (s Store) Commit(
 ) (moved view.Position, err error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	err = s.lockedBy(ctx, beginApply, at.Stream, func(tx pgx.Tx, stored view.Position) error {
+	err = s.locked(ctx, at.Stream, func(tx pgx.Tx, stored view.Position) error {
 		moved = stored
 		moved.Mark = to
 		switch {
@@ -120,10 +115,6 @@ func (s Store) Rewind(
 // Whoever waited for the lock while a swap gave the name to another row finds none: the one that it waited for has another
 // name by then, and the new one is younger than the statement. A second statement sees it.
 func (s Store) locked(ctx context.Context, stream view.Stream, do func(pgx.Tx, view.Position) error) error {
-	return s.lockedBy(ctx, begin, stream, do)
-}
-
-func (s Store) lockedBy(ctx context.Context, begin string, stream view.Stream, do func(pgx.Tx, view.Position) error) error {
 	return Sort(pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
 		stored, err := lockRow(ctx, tx, stream)
 		if errors.Is(err, pgx.ErrNoRows) {

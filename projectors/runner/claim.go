@@ -116,7 +116,7 @@ func (w *worker) hold(ctx context.Context, at view.Position) error {
 		why = "another version of the view takes its place"
 	}
 	w.board.show(w, Held, why)
-	sleep(ctx, watchEvery)
+	sleep(ctx, heldEvery)
 	return errStale
 }
 

@@ -19,6 +19,8 @@ const (
 	// watchEvery is how often the stored positions are read again, so that a rewind or a pause of a partition without
 	// traffic is seen within a second, and not at the next event.
 	watchEvery = 500 * time.Millisecond
+	// heldEvery is how often a partition that is held is claimed again, to see whether it still is.
+	heldEvery = time.Second
 	// watchWithin bounds one look: a store that does not answer is told in health.
 	watchWithin = 2 * time.Second
 	// mirrorEvery keeps lag tools at most a second behind.
