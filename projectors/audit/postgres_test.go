@@ -40,15 +40,15 @@ func TestRecordKeyUsedTwice(t *testing.T) {
 	for name, open := range stores {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, cut := range []int{1, 2, 3, len(log)} {
+			for _, cut := range [][]int{{1}, {2}, {3}, {2, 3}, {}} { // the key comes again in bulk, in the same batch, or alone
 				v, rows := open(t)
-				at := apply(t, v, claim(t, v), log[:cut]...)
-				if cut < len(log) {
-					apply(t, v, at, log[cut:]...)
+				at, done := claim(t, v), 0
+				for _, next := range append(cut, len(log)) {
+					at, done = apply(t, v, at, log[done:next]...), next
 				}
 				got := rows()
 				if len(got) != len(log)-1 || got[0].RecordID != other.RecordID || got[1].RecordID != again.RecordID || got[1].Offset != 2 {
-					t.Fatalf("cut at %d: %+v", cut, got)
+					t.Fatalf("cut at %v: %+v", cut, got)
 				}
 			}
 		})
