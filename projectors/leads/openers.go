@@ -33,11 +33,22 @@ func openers(ctx context.Context, from querier, schema string, partition int32, 
 		cross join lateral (`+lastOpener+`) o`, schema), phones, partition, below))
 }
 
-// openersNear looks up the openers that the events of a batch may be judged by. A phone without any lead within a window's
+// lastOpenerNear is that for phones with a lead not far away. A phone without any lead within a window's
 // length of the batch opens one, whatever its last opener was: only the others are asked for that. Nearly all phones are new, and
 // to look into every month for each of them would cost more with every month that passes.
 //
-// u.phone comes out of the first look-up, so that the planner can't begin with the second.
+// u.phone comes out of the first look-up, so that the planner can't begin with the second. Both ends of the time choose the months
+// to look into. The later one is put so that no index can serve it: of an empty month's two indexes, on phone and time and on time
+// alone, the planner would take the other, keep that plan, and soon read all leads of two days for each event.
+const lastOpenerNear = `
+	select u.phone, o.log_offset, o.created_at
+	from unnest($1::text[]) as p(phone)
+	cross join lateral (
+		select n.phone from %[1]s.landing_phone n
+		where n.phone = p.phone and n.created_at > $4 and (n.created_at < $5 or n.created_at = $5) limit 1) u
+	cross join lateral (` + lastOpener + `) o`
+
+// openersNear looks up the openers that the events of a batch may be judged by: see lastOpenerNear.
 func openersNear(ctx context.Context, from querier, schema string, batch []events.Event) (events.Window, error) {
 	first, last := batch[0].Time, batch[0].Time
 	for i := range batch {
@@ -47,13 +58,7 @@ func openersNear(ctx context.Context, from querier, schema string, batch []event
 			last = t
 		}
 	}
-	return window(from.Query(ctx, fmt.Sprintf(`
-		select u.phone, o.log_offset, o.created_at
-		from unnest($1::text[]) as p(phone)
-		cross join lateral (
-			select n.phone from %[1]s.landing_phone n
-			where n.phone = p.phone and n.created_at > $4 and n.created_at < $5 limit 1) u
-		cross join lateral (`+lastOpener+`) o`, schema),
+	return window(from.Query(ctx, fmt.Sprintf(lastOpenerNear, schema),
 		events.Phones(batch), batch[0].Partition, batch[0].Offset, first.Add(-events.WindowLength), last.Add(events.WindowLength)))
 }
 
