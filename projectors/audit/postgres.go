@@ -34,9 +34,9 @@ type Postgres struct {
 }
 
 var (
-	_ view.Projection[pgx.Tx] = Postgres{}
-	_ view.Derived            = Postgres{}
-	_ view.Keeper             = Postgres{}
+	_ view.Projection[*pgstore.Tx] = Postgres{}
+	_ view.Derived                 = Postgres{}
+	_ view.Keeper                  = Postgres{}
 )
 
 // NewPostgres returns the projection in a database that MigratePostgres has prepared. pool is for reading and upkeep.
@@ -62,7 +62,7 @@ func (p Postgres) Version(ctx context.Context) (int, error) {
 }
 
 // Apply implements view.Projection.
-func (p Postgres) Apply(ctx context.Context, tx pgx.Tx, at view.Position, batch []events.Event) error {
+func (p Postgres) Apply(ctx context.Context, tx *pgstore.Tx, at view.Position, batch []events.Event) error {
 	schema := schemaOf(at.Version)
 	for _, run := range events.Runs(batch) {
 		if run[0].Tombstone {
@@ -120,7 +120,7 @@ const fewDocuments = 32
 
 // write puts documents into the table, many by COPY. A record key that is there already (a producer used one twice) must not
 // stop the partition: the savepoint takes the copy back, and the slower way, the one for few, replaces the older document.
-func (p Postgres) write(ctx context.Context, tx pgx.Tx, schema string, documents []document) error {
+func (p Postgres) write(ctx context.Context, tx *pgstore.Tx, schema string, documents []document) error {
 	texts := make([][]byte, len(documents))
 	for i, d := range documents {
 		var err error
@@ -128,28 +128,27 @@ func (p Postgres) write(ctx context.Context, tx pgx.Tx, schema string, documents
 			return fmt.Errorf("document %s: %w", d.ID, err)
 		}
 	}
-	var err error
 	if len(documents) < fewDocuments {
-		err = upsert(ctx, tx, schema, texts)
-	} else {
-		err = copyOrUpsert(ctx, tx, schema, documents, texts)
+		upsert(tx, schema, texts)
+		return nil
 	}
-	if err != nil {
+	if err := copyOrUpsert(ctx, tx, schema, documents, texts); err != nil {
 		return fmt.Errorf("write %d documents: %w", len(documents), err)
 	}
 	return nil
 }
 
-func copyOrUpsert(ctx context.Context, tx pgx.Tx, schema string, documents []document, texts [][]byte) error {
-	err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error { return copyIn(ctx, savepoint, schema, documents, texts) })
+func copyOrUpsert(ctx context.Context, tx *pgstore.Tx, schema string, documents []document, texts [][]byte) error {
+	err := tx.Try(ctx, func() error { return copyIn(ctx, tx, schema, documents, texts) })
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "23505" {
-		return upsert(ctx, tx, schema, texts)
+		upsert(tx, schema, texts)
+		return nil
 	}
 	return err
 }
 
-func copyIn(ctx context.Context, tx pgx.Tx, schema string, documents []document, texts [][]byte) error {
+func copyIn(ctx context.Context, tx *pgstore.Tx, schema string, documents []document, texts [][]byte) error {
 	columns := []string{"id", "ts", "log_partition", "log_offset", "phone", "duplicate", "doc"}
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{schema, collection}, columns, pgx.CopyFromSlice(len(documents), func(i int) ([]any, error) {
 		d := &documents[i]
@@ -158,18 +157,17 @@ func copyIn(ctx context.Context, tx pgx.Tx, schema string, documents []document,
 	return err
 }
 
-func upsert(ctx context.Context, tx pgx.Tx, schema string, texts [][]byte) error {
-	_, err := tx.Exec(ctx, `insert into `+schema+`.requests as r (id, ts, log_partition, log_offset, phone, duplicate, doc)
+func upsert(tx *pgstore.Tx, schema string, texts [][]byte) {
+	tx.Later(nil, `insert into `+schema+`.requests as r (id, ts, log_partition, log_offset, phone, duplicate, doc)
 		select (doc->>'_id')::uuid, (doc->>'ts')::timestamptz, (doc->>'log_partition')::int, (doc->>'log_offset')::bigint,
 			doc->>'phone', (doc->>'duplicate')::bool, doc
 		from unnest($1::jsonb[]) as u(doc)
 		on conflict (id) do update set ts = excluded.ts, log_partition = excluded.log_partition, log_offset = excluded.log_offset,
 			phone = excluded.phone, duplicate = excluded.duplicate, doc = excluded.doc`, texts)
-	return err
 }
 
 // forget removes the documents of erased records. Unlike MongoDB's, it needs no stubs: no zombie gets past the position.
-func (Postgres) forget(ctx context.Context, tx pgx.Tx, schema string, tombstones []events.Event) error {
+func (Postgres) forget(ctx context.Context, tx *pgstore.Tx, schema string, tombstones []events.Event) error {
 	ids := make([][16]byte, len(tombstones))
 	for i := range tombstones {
 		ids[i] = tombstones[i].RecordID
@@ -181,7 +179,7 @@ func (Postgres) forget(ctx context.Context, tx pgx.Tx, schema string, tombstones
 }
 
 // Undo implements view.Projection.
-func (Postgres) Undo(ctx context.Context, tx pgx.Tx, at view.Position, from int64) (int64, error) {
+func (Postgres) Undo(ctx context.Context, tx *pgstore.Tx, at view.Position, from int64) (int64, error) {
 	tag, err := tx.Exec(ctx, `delete from `+schemaOf(at.Version)+`.requests where log_partition = $1 and log_offset >= $2`, at.Partition, from)
 	return tag.RowsAffected(), err
 }

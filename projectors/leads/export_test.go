@@ -1,4 +1,7 @@
 package leads
 
-// LastOpenerNear is the look-up before every batch. Its plan is a promise of its own.
-const LastOpenerNear = lastOpenerNear
+// The look-ups before every batch. Their plans are promises of their own.
+const (
+	PhonesNear = phonesNear
+	OpenersOf  = openersOf
+)

@@ -43,10 +43,10 @@ type Projection struct {
 }
 
 var (
-	_ view.Projection[pgx.Tx] = (*Projection)(nil)
-	_ view.Derived            = (*Projection)(nil)
-	_ view.Preparer           = (*Projection)(nil)
-	_ view.Keeper             = (*Projection)(nil)
+	_ view.Projection[*pgstore.Tx] = (*Projection)(nil)
+	_ view.Derived                 = (*Projection)(nil)
+	_ view.Preparer                = (*Projection)(nil)
+	_ view.Keeper                  = (*Projection)(nil)
 )
 
 // New returns the projection. pool is for reading; aside is a pool of its own for making months, so that a worker that
@@ -92,9 +92,9 @@ func (p *Projection) Keep(ctx context.Context, _ []int32) error {
 
 // Apply implements view.Projection. It writes to the tables of the position's version, whatever the public view shows: a
 // worker that was overtaken by a swap can't reach the new ones.
-func (p *Projection) Apply(ctx context.Context, tx pgx.Tx, at view.Position, batch []events.Event) error {
+func (p *Projection) Apply(ctx context.Context, tx *pgstore.Tx, at view.Position, batch []events.Event) error {
 	for _, run := range events.Runs(batch) {
-		apply := insert
+		apply := p.insert
 		if run[0].Tombstone {
 			apply = forget
 		}
@@ -119,7 +119,7 @@ func (p *Projection) orMonthGone(err error) error {
 }
 
 // insert adds a row for each event that opens a window.
-func insert(ctx context.Context, tx pgx.Tx, schema string, batch []events.Event) error {
+func (p *Projection) insert(ctx context.Context, tx *pgstore.Tx, schema string, batch []events.Event) error {
 	window, err := openersNear(ctx, tx, schema, batch)
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func insert(ctx context.Context, tx pgx.Tx, schema string, batch []events.Event)
 		}
 	}
 	if len(rows) < fewRows {
-		return insertFew(ctx, tx, schema, rows)
+		return p.insertFew(tx, schema, rows)
 	}
 	_, err = tx.CopyFrom(ctx, pgx.Identifier{schema, Public}, columns(), pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
 		return values(rows[i])
@@ -145,29 +145,22 @@ func insert(ctx context.Context, tx pgx.Tx, schema string, batch []events.Event)
 // fewRows is the number of rows from which on COPY, which takes some round trips to begin, is the faster way.
 const fewRows = 32
 
-// insertFew adds rows in one round trip: a lone lead should be there at once.
-func insertFew(ctx context.Context, tx pgx.Tx, schema string, rows []*events.Event) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	batch := &pgx.Batch{}
+// insertFew adds rows with the commit: a lone lead should be there at once.
+func (p *Projection) insertFew(tx *pgstore.Tx, schema string, rows []*events.Event) error {
 	for _, e := range rows {
 		args, err := values(e)
 		if err != nil {
 			return err
 		}
-		batch.Queue(`insert into `+schema+`.landing_phone
+		tx.Later(p.orMonthGone, `insert into `+schema+`.landing_phone
 			(id, phone, created_at, record_id, event_id, log_partition, log_offset, page, referrer, campaign, variant, device)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, args...)
-	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("insert %d leads: %w", len(rows), err)
 	}
 	return nil
 }
 
 // forget removes the rows of erased records. Two statements, one for each index: see the migration.
-func forget(ctx context.Context, tx pgx.Tx, schema string, tombstones []events.Event) error {
+func forget(ctx context.Context, tx *pgstore.Tx, schema string, tombstones []events.Event) error {
 	ids := make([][16]byte, len(tombstones))
 	for i := range tombstones {
 		ids[i] = tombstones[i].RecordID
@@ -181,7 +174,7 @@ func forget(ctx context.Context, tx pgx.Tx, schema string, tombstones []events.E
 }
 
 // Undo implements view.Projection.
-func (p *Projection) Undo(ctx context.Context, tx pgx.Tx, at view.Position, from int64) (int64, error) {
+func (p *Projection) Undo(ctx context.Context, tx *pgstore.Tx, at view.Position, from int64) (int64, error) {
 	tag, err := tx.Exec(ctx, `delete from `+schemaOf(at.Version)+`.landing_phone where log_partition = $1 and log_offset >= $2`,
 		at.Partition, from)
 	return tag.RowsAffected(), err

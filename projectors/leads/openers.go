@@ -15,55 +15,23 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// lastOpener is the last event of a phone, below an offset, that opened a window. It has no bound on time: T may go backwards
-// when another broker leads, and the rule is about the last opener in the log's order. So it looks into every month there is.
+// openersOf is the last opener of each of some phones: the last event of a phone, below an offset, that opened a window. It has no
+// bound on time: T may go backwards when another broker leads, and the rule is about the last opener in the log's order. So it
+// looks into every month there is.
 //
 // The additions of zero leave the planner one index to choose, the phone's. Without statistics it would walk the one on
 // (log_partition, log_offset) backwards, through the whole table for each phone that is new.
-const lastOpener = `
-	select log_offset, created_at from %[1]s.landing_phone l
-	where l.phone = u.phone and l.log_partition + 0 = $2 and l.log_offset + 0 < $3
-	order by l.log_offset + 0 desc limit 1`
+const openersOf = `
+	select u.phone, o.log_offset, o.created_at
+	from unnest($1::text[]) as u(phone)
+	cross join lateral (
+		select log_offset, created_at from %[1]s.landing_phone l
+		where l.phone = u.phone and l.log_partition + 0 = $2 and l.log_offset + 0 < $3
+		order by l.log_offset + 0 desc limit 1) o`
 
 // openers looks up the last opener of each phone.
 func openers(ctx context.Context, from querier, schema string, partition int32, below int64, phones []string) (events.Window, error) {
-	return window(from.Query(ctx, fmt.Sprintf(`
-		select u.phone, o.log_offset, o.created_at
-		from unnest($1::text[]) as u(phone)
-		cross join lateral (`+lastOpener+`) o`, schema), phones, partition, below))
-}
-
-// lastOpenerNear is that for phones with a lead not far away. A phone without any lead within a window's
-// length of the batch opens one, whatever its last opener was: only the others are asked for that. Nearly all phones are new, and
-// to look into every month for each of them would cost more with every month that passes.
-//
-// u.phone comes out of the first look-up, so that the planner can't begin with the second. Both ends of the time choose the months
-// to look into. The later one is put so that no index can serve it: of an empty month's two indexes, on phone and time and on time
-// alone, the planner would take the other, keep that plan, and soon read all leads of two days for each event.
-const lastOpenerNear = `
-	select u.phone, o.log_offset, o.created_at
-	from unnest($1::text[]) as p(phone)
-	cross join lateral (
-		select n.phone from %[1]s.landing_phone n
-		where n.phone = p.phone and n.created_at > $4 and (n.created_at < $5 or n.created_at = $5) limit 1) u
-	cross join lateral (` + lastOpener + `) o`
-
-// openersNear looks up the openers that the events of a batch may be judged by: see lastOpenerNear.
-func openersNear(ctx context.Context, from querier, schema string, batch []events.Event) (events.Window, error) {
-	first, last := batch[0].Time, batch[0].Time
-	for i := range batch {
-		if t := batch[i].Time; t.Before(first) {
-			first = t
-		} else if t.After(last) {
-			last = t
-		}
-	}
-	return window(from.Query(ctx, fmt.Sprintf(lastOpenerNear, schema),
-		events.Phones(batch), batch[0].Partition, batch[0].Offset, first.Add(-events.WindowLength), last.Add(events.WindowLength)))
-}
-
-// window reads the answer to a look-up.
-func window(rows pgx.Rows, err error) (events.Window, error) {
+	rows, err := from.Query(ctx, fmt.Sprintf(openersOf, schema), phones, partition, below)
 	if err != nil {
 		return nil, fmt.Errorf("look up openers: %w", err)
 	}
@@ -79,4 +47,43 @@ func window(rows pgx.Rows, err error) (events.Window, error) {
 		return nil, fmt.Errorf("look up openers: %w", err)
 	}
 	return w, nil
+}
+
+// phonesNear is those of some phones that have any lead between two times.
+//
+// Both choose the months to look into. The later one is put so that no index can serve it: of an empty month's two indexes, on
+// phone and time and on time alone, the planner would take the other, keep that plan, and soon read all leads of two days for
+// each event.
+const phonesNear = `
+	select p.phone
+	from unnest($1::text[]) as p(phone)
+	cross join lateral (
+		select from %[1]s.landing_phone n
+		where n.phone = p.phone and n.created_at > $2 and (n.created_at < $3 or n.created_at = $3) limit 1) n`
+
+// openersNear looks up the openers that the events of a batch may be judged by. A phone without any lead within a window's
+// length of the batch opens one, whatever its last opener was: only the others are asked for that. Nearly all phones are new, and
+// to look into every month for each of them would cost more with every month that passes.
+func openersNear(ctx context.Context, from querier, schema string, batch []events.Event) (events.Window, error) {
+	first, last := batch[0].Time, batch[0].Time
+	for i := range batch {
+		if t := batch[i].Time; t.Before(first) {
+			first = t
+		} else if t.After(last) {
+			last = t
+		}
+	}
+	rows, err := from.Query(ctx, fmt.Sprintf(phonesNear, schema),
+		events.Phones(batch), first.Add(-events.WindowLength), last.Add(events.WindowLength))
+	if err != nil {
+		return nil, fmt.Errorf("look up phones: %w", err)
+	}
+	phones, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("look up phones: %w", err)
+	}
+	if len(phones) == 0 {
+		return make(events.Window), nil
+	}
+	return openers(ctx, from, schema, batch[0].Partition, batch[0].Offset, phones)
 }

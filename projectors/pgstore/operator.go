@@ -13,10 +13,11 @@ import (
 
 // Hold implements view.Store.
 func (s Store) Hold(ctx context.Context, stream view.Stream, hold bool) (at view.Position, err error) {
-	err = s.locked(ctx, stream, func(tx pgx.Tx, stored view.Position) error {
+	err = s.locked(ctx, stream, func(tx *Tx, stored view.Position) error {
 		at = stored
 		at.Hold = hold
-		return s.update(ctx, tx, at)
+		s.update(tx, at)
+		return nil
 	})
 	failpoint.Reach("pgstore hold moved")
 	return at, err
@@ -24,9 +25,9 @@ func (s Store) Hold(ctx context.Context, stream view.Stream, hold bool) (at view
 
 // Skip implements view.Store: the hole and the move are one transaction, and nobody has written past the position.
 func (s Store) Skip(
-	ctx context.Context, at view.Position, hole view.Hole, _ func(context.Context, pgx.Tx) error,
+	ctx context.Context, at view.Position, hole view.Hole, _ func(context.Context, *Tx) error,
 ) (moved view.Position, err error) {
-	err = s.locked(ctx, at.Stream, func(tx pgx.Tx, stored view.Position) error {
+	err = s.locked(ctx, at.Stream, func(tx *Tx, stored view.Position) error {
 		moved = stored
 		switch {
 		case stored.TopicID != at.TopicID, stored.Generation != at.Generation:
@@ -45,7 +46,8 @@ func (s Store) Skip(
 		failpoint.Reach("pgstore skip stored")
 		moved.Generation++
 		moved.Next, moved.Epoch, moved.Cause = hole.To, -1, hole.Cause
-		return s.update(ctx, tx, moved)
+		s.update(tx, moved)
+		return nil
 	})
 	failpoint.Reach("pgstore skip moved")
 	return moved, err
@@ -53,14 +55,15 @@ func (s Store) Skip(
 
 // Adopt implements view.Store.
 func (s Store) Adopt(ctx context.Context, at view.Position, topicID uuid.UUID, cause string) (moved view.Position, err error) {
-	err = s.locked(ctx, at.Stream, func(tx pgx.Tx, stored view.Position) error {
+	err = s.locked(ctx, at.Stream, func(tx *Tx, stored view.Position) error {
 		moved = stored
 		if stored.TopicID != at.TopicID || stored.Generation != at.Generation {
 			return view.ErrFenced
 		}
 		moved.Generation++
 		moved.TopicID, moved.Epoch, moved.Cause = topicID, -1, cause
-		return s.update(ctx, tx, moved)
+		s.update(tx, moved)
+		return nil
 	})
 	failpoint.Reach("pgstore adopt moved")
 	return moved, err

@@ -16,19 +16,12 @@ import (
 // Store is a view.Store in PostgreSQL.
 type Store struct{ pool *pgxpool.Pool }
 
-var _ view.Store[pgx.Tx] = Store{}
+var _ view.Store[*Tx] = Store{}
 
 // New returns a store whose tables Migrate has made.
 func New(pool *pgxpool.Pool) Store { return Store{pool} }
 
 const columns = `topic_id, generation, next_offset, leader_epoch, pace, hold, target, version, cause`
-
-// begin starts every transaction that moves a position, in one message. A worker that freezes in the middle of it keeps its
-// position locked no longer than this.
-//
-// Nothing in it is searched by reading a whole table. A connection makes its plans when tables are small and that looks cheap: the
-// positions are one page then, and many when something keeps dead versions from being removed; a month is empty.
-const begin = `begin; set local idle_in_transaction_session_timeout = '10s'; set local enable_seqscan = off`
 
 // within bounds what a worker waits for: a server that hangs is a server that is away. The largest batch takes about a second.
 const within = 30 * time.Second
@@ -37,7 +30,7 @@ const within = 30 * time.Second
 func (s Store) Claim(ctx context.Context, stream view.Stream) (at view.Position, err error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	err = s.locked(ctx, stream, func(tx pgx.Tx, stored view.Position) error {
+	err = s.locked(ctx, stream, func(tx *Tx, stored view.Position) error {
 		at = stored
 		switch {
 		case stored.TopicID != stream.TopicID:
@@ -46,7 +39,8 @@ func (s Store) Claim(ctx context.Context, stream view.Stream) (at view.Position,
 			return view.ErrHeld
 		}
 		at.Generation++
-		return s.update(ctx, tx, at)
+		s.update(tx, at)
+		return nil
 	})
 	return at, err
 }
@@ -61,11 +55,11 @@ func (s Store) Create(ctx context.Context, first view.Position) error {
 
 // Commit implements view.Store: effect runs in the transaction that moves the position.
 func (s Store) Commit(
-	ctx context.Context, at view.Position, to view.Mark, effect func(context.Context, pgx.Tx) error,
+	ctx context.Context, at view.Position, to view.Mark, effect func(context.Context, *Tx) error,
 ) (moved view.Position, err error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	err = s.locked(ctx, at.Stream, func(tx pgx.Tx, stored view.Position) error {
+	err = s.locked(ctx, at.Stream, func(tx *Tx, stored view.Position) error {
 		moved = stored
 		moved.Mark = to
 		switch {
@@ -78,7 +72,8 @@ func (s Store) Commit(
 			return err
 		}
 		failpoint.Reach("pgstore commit applied")
-		return s.update(ctx, tx, moved)
+		s.update(tx, moved)
+		return nil
 	})
 	failpoint.Reach("pgstore commit moved")
 	return moved, err
@@ -86,9 +81,9 @@ func (s Store) Commit(
 
 // Rewind implements view.Store: one transaction, so that nothing can be left half done.
 func (s Store) Rewind(
-	ctx context.Context, at view.Position, to int64, cause string, undo func(context.Context, pgx.Tx) error,
+	ctx context.Context, at view.Position, to int64, cause string, undo func(context.Context, *Tx) error,
 ) (moved view.Position, err error) {
-	err = s.locked(ctx, at.Stream, func(tx pgx.Tx, stored view.Position) error {
+	err = s.locked(ctx, at.Stream, func(tx *Tx, stored view.Position) error {
 		moved = stored
 		switch {
 		case stored.TopicID != at.TopicID, stored.Generation != at.Generation:
@@ -103,47 +98,52 @@ func (s Store) Rewind(
 		failpoint.Reach("pgstore rewind undone")
 		moved.Generation++
 		moved.Next, moved.Epoch, moved.Cause = to, -1, cause
-		return s.update(ctx, tx, moved)
+		s.update(tx, moved)
+		return nil
 	})
 	failpoint.Reach("pgstore rewind moved")
 	return moved, err
 }
 
-// locked runs do in a transaction that holds the stream's position row. The lock is its first statement: whoever writes a
-// view without it could be overtaken between its look and its write.
+// locked runs do in a transaction that holds the stream's position row, and commits it when do returns nil.
 //
 // Whoever waited for the lock while a swap gave the name to another row finds none: the one that it waited for has another
 // name by then, and the new one is younger than the statement. A second statement sees it.
-func (s Store) locked(ctx context.Context, stream view.Stream, do func(pgx.Tx, view.Position) error) error {
-	return Sort(pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
-		stored, err := lockRow(ctx, tx, stream)
-		if errors.Is(err, pgx.ErrNoRows) {
-			stored, err = lockRow(ctx, tx, stream)
-		}
-		if errors.Is(err, pgx.ErrNoRows) {
-			return view.ErrPositionGone
-		}
-		if err != nil {
-			return err
-		}
-		return do(tx, stored)
-	}))
+func (s Store) locked(ctx context.Context, stream view.Stream, do func(*Tx, view.Position) error) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return Sort(err)
+	}
+	defer conn.Release() // a transaction that is still open by then is ended with its connection
+	tx := &Tx{conn: conn}
+	stored, err := tx.begin(ctx, stream)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = conn.QueryRow(ctx, lockRow, stream.Projection, stream.Topic, stream.Partition).Scan(fields(&stored)...)
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = view.ErrPositionGone
+	}
+	if err == nil {
+		err = do(tx, stored)
+	}
+	if err == nil {
+		err = tx.commit(ctx)
+	}
+	if err != nil {
+		tx.rollback(ctx)
+	}
+	return Sort(err)
 }
 
 // lockRow locks a position row and returns it.
-func lockRow(ctx context.Context, tx pgx.Tx, stream view.Stream) (stored view.Position, err error) {
-	stored.Stream = stream
-	err = tx.QueryRow(ctx, `select `+columns+` from leadlog.position where projection = $1 and topic = $2 and partition = $3 for update`,
-		stream.Projection, stream.Topic, stream.Partition).Scan(fields(&stored)...)
-	return stored, err
-}
+const lockRow = `select ` + columns + ` from leadlog.position where projection = $1 and topic = $2 and partition = $3 for update`
 
-func (s Store) update(ctx context.Context, tx pgx.Tx, p view.Position) error {
-	_, err := tx.Exec(ctx, `update leadlog.position set generation = $4, next_offset = $5, leader_epoch = $6, pace = $7,
+// update moves the position with the commit.
+func (s Store) update(tx *Tx, p view.Position) {
+	tx.Later(nil, `update leadlog.position set generation = $4, next_offset = $5, leader_epoch = $6, pace = $7,
 		topic_id = $8, hold = $9, cause = $10, updated_at = now()
 		where projection = $1 and topic = $2 and partition = $3`,
 		p.Projection, p.Topic, p.Partition, p.Generation, p.Next, p.Epoch, p.Pace, [16]byte(p.TopicID), p.Hold, p.Cause)
-	return err
 }
 
 func fields(p *view.Position) []any {

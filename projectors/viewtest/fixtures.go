@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -129,7 +128,7 @@ func open(t testing.TB, template *pgtest.Template) (string, *pgxpool.Pool) {
 	return url, pool
 }
 
-func onPostgres(pool *pgxpool.Pool, projection view.Projection[pgx.Tx]) Subject {
+func onPostgres(pool *pgxpool.Pool, projection view.Projection[*pgstore.Tx]) Subject {
 	return Subject{
 		View: view.Bind(pgstore.New(pool), projection, 0),
 		RemovePosition: func(ctx context.Context, s view.Stream) error {
