@@ -182,10 +182,8 @@ func BenchmarkBacklog(b *testing.B) {
 		urls             func(testing.TB) catalog.URLs
 	}{
 		{"audit-postgresql", "audit", func(b testing.TB) catalog.URLs { return catalog.URLs{Database: pgtest.New(b)} }},
-		{"audit-mongodb", "audit", func(b testing.TB) catalog.URLs {
-			return catalog.URLs{Mongo: inDatabase(need(b, "MONGODB_URI"), "leadlog_bench_"+uuid.NewString()[:8])}
-		}},
-		{"dedup", "dedup", func(b testing.TB) catalog.URLs { return catalog.URLs{Redis: need(b, "REDIS_URL")} }},
+		{"audit-mongodb", "audit", func(b testing.TB) catalog.URLs { return catalog.URLs{Mongo: ownMongo(b)} }},
+		{"dedup", "dedup", func(b testing.TB) catalog.URLs { return catalog.URLs{Redis: ownRedis(b)} }},
 	} {
 		b.Run(target.name, func(b *testing.B) {
 			urls, rate := target.urls(b), 0.0

@@ -7,6 +7,7 @@ package failpoint
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,15 +30,19 @@ func Reach(name string) {
 		return
 	}
 	if freeze {
-		signal(syscall.SIGSTOP)
+		goOn := make(chan os.Signal, 1)
+		signal.Notify(goOn, syscall.SIGCONT)
+		defer signal.Stop(goOn)
+		send(syscall.SIGSTOP)
+		<-goOn // a thread may run on for a moment before it stops: not this one's work
 		return
 	}
-	signal(syscall.SIGKILL)
+	send(syscall.SIGKILL)
 	select {} // the signal is on its way: nothing more is done
 }
 
-func signal(signal syscall.Signal) {
-	if err := syscall.Kill(os.Getpid(), signal); err != nil {
+func send(s syscall.Signal) {
+	if err := syscall.Kill(os.Getpid(), s); err != nil {
 		panic(err)
 	}
 }
