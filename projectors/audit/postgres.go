@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
@@ -133,19 +134,19 @@ func (p Postgres) write(ctx context.Context, tx *pgstore.Tx, schema string, docu
 		return nil
 	}
 	if err := copyOrUpsert(ctx, tx, schema, documents, texts); err != nil {
-		return fmt.Errorf("write %d documents: %w", len(documents), err)
+		return unwritten(err)
 	}
 	return nil
 }
 
 func copyOrUpsert(ctx context.Context, tx *pgstore.Tx, schema string, documents []document, texts [][]byte) error {
-	err := tx.Try(ctx, func() error { return copyIn(ctx, tx, schema, documents, texts) })
+	taken, err := tx.Try(ctx, func() error { return copyIn(ctx, tx, schema, documents, texts) })
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "23505" {
+	if err == nil && errors.As(taken, &pg) && pg.Code == "23505" {
 		upsert(tx, schema, texts)
 		return nil
 	}
-	return err
+	return cmp.Or(err, taken)
 }
 
 func copyIn(ctx context.Context, tx *pgstore.Tx, schema string, documents []document, texts [][]byte) error {
@@ -158,13 +159,15 @@ func copyIn(ctx context.Context, tx *pgstore.Tx, schema string, documents []docu
 }
 
 func upsert(tx *pgstore.Tx, schema string, texts [][]byte) {
-	tx.Later(nil, `insert into `+schema+`.requests as r (id, ts, log_partition, log_offset, phone, duplicate, doc)
+	tx.Later(unwritten, `insert into `+schema+`.requests as r (id, ts, log_partition, log_offset, phone, duplicate, doc)
 		select (doc->>'_id')::uuid, (doc->>'ts')::timestamptz, (doc->>'log_partition')::int, (doc->>'log_offset')::bigint,
 			doc->>'phone', (doc->>'duplicate')::bool, doc
 		from unnest($1::jsonb[]) as u(doc)
 		on conflict (id) do update set ts = excluded.ts, log_partition = excluded.log_partition, log_offset = excluded.log_offset,
 			phone = excluded.phone, duplicate = excluded.duplicate, doc = excluded.doc`, texts)
 }
+
+func unwritten(err error) error { return fmt.Errorf("write documents: %w", err) }
 
 // forget removes the documents of erased records. Unlike MongoDB's, it needs no stubs: no zombie gets past the position.
 func (Postgres) forget(ctx context.Context, tx *pgstore.Tx, schema string, tombstones []events.Event) error {

@@ -6,13 +6,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"leadlog/events"
 	"leadlog/projectors/audit"
 	"leadlog/projectors/mongostore"
 	"leadlog/projectors/pgstore"
 	"leadlog/projectors/view"
+	"leadlog/projectors/viewtest"
 )
 
 // A producer must never use a record key twice. If one does, the later event stands, and nothing stops.
@@ -128,15 +128,8 @@ func TestPostgresOpenersAreFoundThroughTheirOwnIndex(t *testing.T) {
 		if _, err := pool.Exec(t.Context(), analyze); err != nil {
 			t.Fatal(err)
 		}
-		rows, err := pool.Query(t.Context(), "explain "+audit.OpenersOf(), []string{"+989120000000", "+989120000003"}, int32(partition), int64(4000))
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if plan := strings.Join(lines, "\n"); !strings.Contains(plan, "requests_openers") || strings.Contains(plan, "log_partition_log_offset") {
+		plan := viewtest.Plan(t, pool, "openers(text[], int, bigint)", audit.OpenersOf(), "('{+989120000000,+989120000003}', 3, 4000)")
+		if !strings.Contains(plan, "requests_openers") || strings.Contains(plan, "log_partition_log_offset") {
 			t.Errorf("%q: the plan is\n%s", analyze, plan)
 		}
 	}

@@ -111,7 +111,7 @@ func schemaOf(version int) string { return pgstore.Versioned(Name, version) }
 // under us, and the next try makes them again.
 func (p *Projection) orMonthGone(err error) error {
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "23514" && pg.ConstraintName == "" {
+	if !view.Known(err) && errors.As(err, &pg) && pg.Code == "23514" && pg.ConstraintName == "" {
 		p.months.forget()
 		return fmt.Errorf("%w: a month is gone: %w", view.ErrStoreDown, err)
 	}
@@ -147,12 +147,13 @@ const fewRows = 32
 
 // insertFew adds rows with the commit: a lone lead should be there at once.
 func (p *Projection) insertFew(tx *pgstore.Tx, schema string, rows []*events.Event) error {
+	uninserted := func(err error) error { return p.orMonthGone(fmt.Errorf("insert leads: %w", err)) }
 	for _, e := range rows {
 		args, err := values(e)
 		if err != nil {
 			return err
 		}
-		tx.Later(p.orMonthGone, `insert into `+schema+`.landing_phone
+		tx.Later(uninserted, `insert into `+schema+`.landing_phone
 			(id, phone, created_at, record_id, event_id, log_partition, log_offset, page, referrer, campaign, variant, device)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, args...)
 	}

@@ -48,7 +48,7 @@ const (
 	applied  = 20
 	rewound  = 10
 	skipped  = 25
-	longest  = 40
+	longest  = 80
 	killPlan = "plan 7"
 )
 
@@ -58,15 +58,20 @@ func killStream(name string) view.Stream {
 
 func adopted() uuid.UUID { return uuid.MustParse("0191d5a0-0000-7000-8000-000000000002") }
 
-// killLog is the same in both processes: some phones that come again and again within some days.
+// killLog is the same in both processes: some phones that come again and again within some days, and then so many others that
+// PostgreSQL gets their rows before it is asked to move the position.
 func killLog() []events.Event {
 	log := make([]events.Event, longest)
 	base := time.Now().UTC().Truncate(24 * time.Hour)
 	for i := range log {
 		id := uuid.MustParse(fmt.Sprintf("0191d5a0-0000-7000-8003-%012x", i))
+		phone := i % 7
+		if i >= skipped {
+			phone = i
+		}
 		log[i] = events.Event{
 			RecordID: id, EventID: id, Partition: 3, Offset: int64(i), Epoch: 1, Time: base.Add(time.Duration(i-longest) * time.Hour),
-			Submission: events.Submission{Phone: fmt.Sprintf("0912000%04d", i%7), IP: "192.0.2.7", Path: "/api/submit"},
+			Submission: events.Submission{Phone: fmt.Sprintf("0912000%04d", phone), IP: "192.0.2.7", Path: "/api/submit"},
 		}
 	}
 	return log
