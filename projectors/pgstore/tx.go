@@ -88,7 +88,8 @@ func (tx *Tx) CopyFrom(ctx context.Context, table pgx.Identifier, columns []stri
 	return tx.conn.CopyFrom(ctx, table, columns, rows)
 }
 
-// Try runs do, and takes back what it did when it fails. failed is do's error; err is another one, and nothing was tried.
+// Try runs do, and takes back what it did when it fails. failed is do's error, or that of what do wrote later; err is one of the
+// savepoint's, after which the transaction can only fail.
 func (tx *Tx) Try(ctx context.Context, do func() error) (failed, err error) {
 	if _, err := tx.Exec(ctx, `savepoint try`); err != nil {
 		return nil, err
@@ -128,7 +129,7 @@ func (tx *Tx) send(ctx context.Context) error {
 	return results.Close()
 }
 
-// errHidden is what an effect is told that went on after an error of the server's.
+// errHidden is the error of an effect that went on after one of the server's.
 var errHidden = errors.New("a statement of the transaction failed, and its error was not returned")
 
 // commit sends what is pending and ends the transaction. The server answers the commit of one in which something failed with
