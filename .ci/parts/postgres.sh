@@ -44,7 +44,7 @@ postgres_init() {
 port = $POSTGRES_PORT
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
-shared_buffers = 256MB
+shared_buffers = 1GB
 max_wal_size = 4GB
 max_connections = 200
 CONF

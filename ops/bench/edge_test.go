@@ -92,11 +92,17 @@ func startEdge(b testing.TB) (url string, p *exec.Cmd) {
 func startEdgeWith(b testing.TB, redis string) (url, private string, p *exec.Cmd) {
 	b.Helper()
 	address, private := freeAddress(b), freeAddress(b)
-	p = spawn(b, "ingest", append(strings.Fields(*edgeVariables), "KAFKA_BROKERS="+strings.Join(brokers(b), ","), "REDIS_URL="+redis,
-		"RATE_LIMIT=1000000000", "LISTEN="+address, "PRIVATE_LISTEN="+private)...)
+	p = spawn(b, "ingest", edgeEnvironment(b, redis, address, private)...)
 	url = "http://" + address
 	awaitReady(b, url)
 	return url, private, p
+}
+
+// edgeEnvironment is what an edge is told that measures have to bear: no limit for one client, since all come from one.
+func edgeEnvironment(b testing.TB, redis, address, private string) []string {
+	b.Helper()
+	return append(strings.Fields(*edgeVariables), "KAFKA_BROKERS="+strings.Join(brokers(b), ","), "REDIS_URL="+redis,
+		"RATE_LIMIT=1000000000", "LISTEN="+address, "PRIVATE_LISTEN="+private)
 }
 
 // freeAddress is one that nobody listened on a moment ago.

@@ -85,7 +85,7 @@ func spawn(b testing.TB, program string, env ...string) *exec.Cmd {
 // spawnWith does the same with arguments.
 func spawnWith(b testing.TB, program string, args []string, env ...string) *exec.Cmd {
 	b.Helper()
-	return launch(b, build(b, program), args, env...)
+	return launch(b, command(build(b, program), args, env...))
 }
 
 // build returns a program's file.
@@ -98,12 +98,17 @@ func build(b testing.TB, program string) string {
 	return bin
 }
 
-// launch starts what was built.
-func launch(b testing.TB, bin string, args []string, env ...string) *exec.Cmd {
-	b.Helper()
-	program := filepath.Base(bin)
+// command is what was built, with these variables and no others.
+func command(bin string, args []string, env ...string) *exec.Cmd {
 	cmd := exec.Command(bin, args...)
 	cmd.Env = env
+	return cmd
+}
+
+// launch starts a program that ends with the test.
+func launch(b testing.TB, cmd *exec.Cmd) *exec.Cmd {
+	b.Helper()
+	program := filepath.Base(cmd.Path)
 	log := filepath.Join(b.ArtifactDir(), program+".log")
 	out, err := os.Create(log)
 	if err != nil {

@@ -70,8 +70,10 @@ func newWhole(t testing.TB, mongo string) *whole {
 		t.Fatal(err)
 	}
 	w.emptyRedis = redisBytes(t, urls)
-	w.edge.name = "edge"
-	w.url, w.edge.private, w.edge.Cmd = startEdgeWith(t, urls.Redis)
+	address := freeAddress(t)
+	w.url, w.edge = "http://"+address, program{name: "edge", private: freeAddress(t)}
+	w.edge.Cmd = w.apart(command(build(t, "ingest"), nil, edgeEnvironment(t, urls.Redis, address, w.edge.private)...))
+	awaitReady(t, w.url)
 	return w
 }
 
@@ -79,9 +81,9 @@ func newWhole(t testing.TB, mongo string) *whole {
 func (w *whole) startProjectors(names ...string) {
 	w.Helper()
 	w.projectors = program{name: "projectors", private: freeAddress(w)}
-	w.projectors.Cmd = launch(w, w.binary, names, "KAFKA_BROKERS="+strings.Join(brokers(w), ","),
+	w.projectors.Cmd = w.apartBehind(command(w.binary, names, "KAFKA_BROKERS="+strings.Join(brokers(w), ","),
 		"DATABASE_URL="+w.stores.URLs.Database, "MONGODB_URI="+w.stores.URLs.Mongo, "REDIS_URL="+w.stores.URLs.Redis,
-		"PRIVATE_LISTEN="+w.projectors.private)
+		"PRIVATE_LISTEN="+w.projectors.private))
 	awaitReady(w, "http://"+w.projectors.private)
 }
 

@@ -79,6 +79,23 @@ func TestPrivileges(t *testing.T) {
 	}
 }
 
+// What is on an ack's way waits for no view, and for no quota.
+func TestProjectorsAloneComeSecond(t *testing.T) {
+	project := load(t)
+	for _, name := range names(project) {
+		service := project.Services[name]
+		if ours(service) && program(service) == "projectors" {
+			if service.CPUShares < 2 || service.CPUShares > 256 {
+				t.Errorf("%s: cpu_shares %d: not well below the 1024 that others have", name, service.CPUShares)
+			}
+			continue
+		}
+		if service.CPUShares != 0 || service.CPUS != 0 || service.CPUQuota != 0 || service.CPUSet != "" || service.Deploy.Resources.Limits.NanoCPUs != 0 {
+			t.Errorf("%s may not have all that the processors can give", name)
+		}
+	}
+}
+
 func TestVolumes(t *testing.T) {
 	project := load(t)
 	for name, at := range map[string][]string{
