@@ -21,7 +21,7 @@ type rewindVerb struct {
 	partitionsOf
 
 	View   string `arg:"" optional:"" help:"leads, audit or dedup."`
-	Exact  bool   `noenv:"" help:"Read the log and count, instead of telling from offsets and indexes; that may take long."`
+	Exact  bool   `noenv:"" help:"Read the log and count, instead of telling from offsets and indexes, and compare without haste; that may take long."`
 	NoWait bool   `noenv:"" help:"Don't wait until the projectors have applied everything again."`
 }
 

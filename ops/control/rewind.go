@@ -25,7 +25,7 @@ type RewindRequest struct {
 	View       string
 	Target     RewindTarget
 	Partitions Partitions
-	Exact      bool // count by reading the log, however long that takes
+	Exact      bool // count by reading the log, and compare, however long that takes
 }
 
 // RewindPlan is what a rewind would do.

@@ -21,7 +21,8 @@ import (
 const (
 	// sampleEvents is how many events a plan compares with the view, in all partitions together.
 	sampleEvents = 24_000
-	// sampleRead and sampleWithin bound how long it reads the log for that, and how long all of it takes.
+	// sampleRead and sampleWithin bound how long it reads the log for that, and how long all of it takes, unless the plan
+	// shall be exact.
 	sampleRead   = 400 * time.Millisecond
 	sampleWithin = 800 * time.Millisecond
 	// maxSamples is how many rows a plan names.
@@ -57,7 +58,7 @@ func (s *System) look(ctx context.Context, o *opened, plan *RewindPlan, exact bo
 	group.Go(func() error { return s.dateTargets(inner, plan) })
 	group.Go(func() error { return s.count(inner, o, plan, exact) })
 	group.Go(func() (err error) {
-		pieces, err = s.sample(inner, o, plan)
+		pieces, err = s.sample(inner, o, plan, exact)
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -71,16 +72,21 @@ func (s *System) look(ctx context.Context, o *opened, plan *RewindPlan, exact bo
 	return nil
 }
 
-// sample compares the first events of each partition with what the view holds of them. It takes less than a second, and
-// what it has no time for is left out.
-func (s *System) sample(ctx context.Context, o *opened, plan *RewindPlan) (map[int32]*piece, error) {
+// sample compares the first events of each partition with what the view holds of them. Unless the plan shall be exact, it
+// takes less than a second, and what it has no time for is left out.
+func (s *System) sample(ctx context.Context, o *opened, plan *RewindPlan, exact bool) (map[int32]*piece, error) {
 	if plan.InPlace {
 		return nil, nil
 	}
-	whole := ctx
-	ctx, cancel := context.WithTimeout(ctx, sampleWithin)
-	defer cancel()
-	pieces, err := s.readPieces(ctx, o, plan)
+	whole, read := ctx, ctx
+	if !exact {
+		var cancel, cancelRead context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, sampleWithin)
+		defer cancel()
+		read, cancelRead = context.WithTimeout(ctx, sampleRead)
+		defer cancelRead()
+	}
+	pieces, err := s.readPieces(ctx, read, o, plan)
 	if ctx.Err() != nil { // no time was left to compare anything
 		return nil, whole.Err()
 	}
@@ -99,10 +105,8 @@ func (s *System) sample(ctx context.Context, o *opened, plan *RewindPlan) (map[i
 	return pieces, nil
 }
 
-// readPieces reads the beginning of each span.
-func (s *System) readPieces(ctx context.Context, o *opened, plan *RewindPlan) (map[int32]*piece, error) {
-	read, cancel := context.WithTimeout(ctx, sampleRead)
-	defer cancel()
+// readPieces reads the beginning of each span, as far as it comes until read ends.
+func (s *System) readPieces(ctx, read context.Context, o *opened, plan *RewindPlan) (map[int32]*piece, error) {
 	pieces, again := make(map[int32]*piece), make(spans)
 	for i := range plan.Partitions {
 		if p := &plan.Partitions[i]; p.Nothing == "" {
