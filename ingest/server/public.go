@@ -16,8 +16,8 @@ const (
 	// lameDuck is how long connections that are kept alive may send one more request after the listeners are closed. Its
 	// answer closes them in good order; to close them at once would cut requests off that are on their way.
 	lameDuck = time.Second
-	// lastAnswers is how long requests in flight may take: the ack timeout, the wait for a claim, and a little.
-	lastAnswers = 4 * time.Second
+	// lastAnswers is how long requests in flight may take: the waits for a turn, a claim and the ack, and a little.
+	lastAnswers = 5 * time.Second
 )
 
 // answerTime is what the writing of an answer may take beyond the reading of its request.

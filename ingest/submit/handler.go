@@ -57,8 +57,9 @@ func (c Config) Validate() error {
 
 // Handler serves POST /api/submit.
 type Handler struct {
-	cfg     Config
-	metrics *metrics
+	cfg       Config
+	metrics   *metrics
+	turnstile *turnstile
 }
 
 // New returns the endpoint.
@@ -73,7 +74,8 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{cfg: cfg, metrics: m}, nil
+	h := &Handler{cfg: cfg, metrics: m, turnstile: newTurnstile(turns())}
+	return h, cfg.Registry.Register(h.turnstile.gauge())
 }
 
 // ServeHTTP takes one submission. What a client does meanwhile, such as hanging up, changes nothing: see kafkalog.
@@ -82,15 +84,24 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.cfg.Origins.share(w.Header(), r)
 	s := &submission{}
 	err := h.read(s, w, r)
-	if err == nil {
-		err = h.validate(s, r)
-	}
-	if err == nil {
-		err = h.keep(s)
+	if err == nil { // whoever sends slowly takes nobody's turn
+		err = h.take(s, r)
 	}
 	status, code := h.answer(w, r, s, err)
 	h.metrics.answered(started, status, code, s.duplicate)
 	h.log(r, s, status, code, err)
+}
+
+// take does all of the work, in its turn.
+func (h *Handler) take(s *submission, r *http.Request) error {
+	if err := h.turnstile.enter(); err != nil {
+		return err
+	}
+	defer h.turnstile.leave()
+	if err := h.validate(s, r); err != nil {
+		return err
+	}
+	return h.keep(s)
 }
 
 // read applies the limits and parses the body.

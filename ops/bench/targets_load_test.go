@@ -119,7 +119,9 @@ func TestLoadOverload(t *testing.T) {
 	w.caughtUp()
 	length := lasts(5 * time.Minute)
 	stop := w.sample(max(time.Second, length/60), length)
+	profiled := w.profile(w.edge, length)
 	total := w.load(generator.Constant("overload", 2*peak, length), connections).Total
+	profiled()
 	sampled := stop()
 	goal(w, fmt.Sprintf("overload: twice saturation for %v: goodput at least 80 %% of the peak", length),
 		total.Goodput() >= 0.8*peak,
