@@ -25,7 +25,8 @@ type Limits struct {
 	// MaxConnections is how many connections may be open at once, on all public listeners. Over it: 503, unread.
 	MaxConnections int
 	// MaxConnectionsPerClient is how many of them one client may have: an IPv4 address, or an IPv6 /64. Loopback and trusted
-	// proxies, behind which many clients are, are exempt. Over it: 429, unread.
+	// proxies, behind which many clients are, are exempt. Over it: 429, unread. A client, also one behind a trusted proxy, may have as
+	// many submissions under way, of which HTTP/2 brings many on one connection. Over it: 429.
 	MaxConnectionsPerClient int
 	// MaxInflightRecords and MaxInflightBytes bound what Kafka has not answered yet; a partition may hold a quarter of each, and
 	// no more records than it acknowledges in 0.8 s (128 at the least). Over it: 503.

@@ -17,11 +17,11 @@ const (
 	// answer closes them in good order; to close them at once would cut requests off that are on their way.
 	lameDuck = time.Second
 	// lastAnswers is how long requests in flight may take: the waits for a turn, a claim and the ack, and a little.
-	lastAnswers = 5 * time.Second
+	lastAnswers = 5500 * time.Millisecond
 )
 
-// answerTime is what the writing of an answer may take beyond the reading of its request.
-const answerTime = 5 * time.Second
+// answerTime is what an answer may take beyond the reading of its request: the same waits, and its writing.
+const answerTime = 8 * time.Second
 
 // public serves the public routes on all public listeners.
 type public struct {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"leadlog/ingest/apidocs"
+	"leadlog/ingest/gate"
 	"leadlog/ingest/media"
 	"leadlog/ingest/page"
 	"leadlog/ingest/submit"
@@ -18,7 +19,7 @@ func (e *edge) routes(endpoint *submit.Handler, docs *apidocs.Docs) http.Handler
 		page.IndexPath:     get(e.pages.Index),
 		page.ThanksPath:    get(e.pages.Thanks),
 		page.SubmitPath:    {http.MethodPost: endpoint, http.MethodOptions: http.HandlerFunc(endpoint.Preflight)},
-		media.Path:         get(newShares(mediaShare, e.cfg.TrustedProxies).of(e.media.ServeHTTP)),
+		media.Path:         get(downloads(gate.NewShares(mediaShare), e.cfg.TrustedProxies, e.media.ServeHTTP)),
 		apidocs.SchemaPath: get(docs.Schema),
 		apidocs.ViewerPath: get(docs.Viewer),
 		apidocs.StaticPath: get(docs.Static),

@@ -103,7 +103,8 @@ func (e *edge) preparePublic() error {
 	}
 	endpoint, err := submit.New(submit.Config{
 		Log: e.log, Gate: e.gate, Pages: e.pages, Source: cfg.Source, PhoneRegion: cfg.PhoneRegion,
-		Proxies: cfg.TrustedProxies, Origins: cfg.AllowedOrigins, MaxBody: submit.MaxBody(cfg.Limits.MaxBody), Registry: cfg.Registry, Logger: cfg.Log,
+		Proxies: cfg.TrustedProxies, Origins: cfg.AllowedOrigins, MaxBody: submit.MaxBody(cfg.Limits.MaxBody),
+		MaxPerClient: cfg.Limits.MaxConnectionsPerClient, Registry: cfg.Registry, Logger: cfg.Log,
 	})
 	if err != nil {
 		return err

@@ -1,7 +1,7 @@
 // Package submit is POST /api/submit: it takes a phone number from a form or from a program, appends it to the log, and
 // answers what became of it.
 //
-// The order is: limits, parse, wait for a turn, validate, claim, append, wait for the ack, answer. It promises:
+// The order is: limits, parse, validate, wait for a turn, claim, append, wait for the ack, answer. It promises:
 //
 //   - 202 and 200 (and the 303 to the thanks) only after the ack (promise 1).
 //   - Bad input gets a 4xx and changes nothing: no claim, no event (promise 5). What is accepted can be encoded, and what is
@@ -13,8 +13,8 @@
 //
 //	limit.go   origin, query, content type, size         -> 4xx
 //	json.go, form.go   the body -> input                 -> 400
-//	turnstile.go       so many at once                   -> 503
 //	event.go   input and request -> event -> record      -> 400, 422
+//	turnstile.go       so many at once                   -> 503
 //	handler.go claim (gate), append (kafkalog)           -> 429, 503
 //	answer.go  JSON, or pages for a browser without JavaScript
 package submit

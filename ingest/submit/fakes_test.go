@@ -20,6 +20,7 @@ import (
 
 // world is what stands behind the endpoint, with a diary of what was asked of it, in order.
 type world struct {
+	mu        sync.Mutex // of the diary and what was appended
 	diary     []string
 	appended  []events.Record
 	notReady  error
@@ -31,8 +32,10 @@ type world struct {
 func (w *world) Writable(int32) error { return w.notReady }
 
 func (w *world) Append(r *events.Record) error {
-	w.diary = append(w.diary, "append")
+	w.note("append")
+	w.mu.Lock()
 	w.appended = append(w.appended, *r)
+	w.mu.Unlock()
 	if w.appending != nil {
 		w.appending()
 	}
@@ -40,11 +43,17 @@ func (w *world) Append(r *events.Record) error {
 }
 
 func (w *world) Admit(_ netip.Addr, _ string, _ uuid.UUID) gate.Admission {
-	w.diary = append(w.diary, "admit")
+	w.note("admit")
 	return w.admission
 }
 
-func (w *world) Release(string, uuid.UUID) { w.diary = append(w.diary, "release") }
+func (w *world) Release(string, uuid.UUID) { w.note("release") }
+
+func (w *world) note(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.diary = append(w.diary, what)
+}
 
 // event returns the one event that was appended, decoded.
 func (w *world) event(t *testing.T) events.Event {

@@ -28,7 +28,7 @@ type Gate interface {
 	Release(phone string, receipt uuid.UUID)
 }
 
-// Config is what the endpoint is made of. All but PhoneRegion, Proxies, Origins and MaxBody must be set.
+// Config is what the endpoint is made of. All but PhoneRegion, Proxies, Origins, MaxBody and MaxPerClient must be set.
 type Config struct {
 	Log   Log
 	Gate  Gate
@@ -42,9 +42,11 @@ type Config struct {
 	// Origins are the other sites that may post; see ParseOrigins. The zero value allows none.
 	Origins Origins
 	// MaxBody is the longest body that is read.
-	MaxBody  MaxBody
-	Registry prometheus.Registerer
-	Logger   *slog.Logger
+	MaxBody MaxBody
+	// MaxPerClient is how many submissions one client may have under way; 0 for no limit. Over HTTP/2 one connection brings many.
+	MaxPerClient int
+	Registry     prometheus.Registerer
+	Logger       *slog.Logger
 }
 
 // Validate reports what is missing or can't be meant.
@@ -59,6 +61,7 @@ func (c Config) Validate() error {
 type Handler struct {
 	cfg       Config
 	metrics   *metrics
+	shares    *gate.Shares
 	turnstile *turnstile
 }
 
@@ -70,12 +73,12 @@ func New(cfg Config) (*Handler, error) {
 	if cfg.Origins.protection == nil {
 		cfg.Origins.protection = http.NewCrossOriginProtection()
 	}
-	m, err := newMetrics(cfg.Registry)
+	t := turnstileHere()
+	m, err := newMetrics(cfg.Registry, t)
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{cfg: cfg, metrics: m, turnstile: newTurnstile(turns())}
-	return h, cfg.Registry.Register(h.turnstile.gauge())
+	return &Handler{cfg: cfg, metrics: m, shares: gate.NewShares(cfg.MaxPerClient), turnstile: t}, nil
 }
 
 // ServeHTTP takes one submission. What a client does meanwhile, such as hanging up, changes nothing: see kafkalog.
@@ -84,23 +87,32 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.cfg.Origins.share(w.Header(), r)
 	s := &submission{}
 	err := h.read(s, w, r)
-	if err == nil { // whoever sends slowly takes nobody's turn
-		err = h.take(s, r)
+	if err == nil {
+		err = h.validate(s, r)
+	}
+	if err == nil {
+		err = h.take(s)
 	}
 	status, code := h.answer(w, r, s, err)
 	h.metrics.answered(started, status, code, s.duplicate)
 	h.log(r, s, status, code, err)
 }
 
-// take does all of the work, in its turn.
-func (h *Handler) take(s *submission, r *http.Request) error {
-	if err := h.turnstile.enter(); err != nil {
+// take waits for a turn, and keeps what was sent in it. Whoever is refused whatever happens is told so before.
+func (h *Handler) take(s *submission) error {
+	if err := h.cfg.Log.Writable(s.record.Partition); err != nil {
 		return err
 	}
-	defer h.turnstile.leave()
-	if err := h.validate(s, r); err != nil {
+	if !h.shares.Take(s.client) {
+		return limitedError{time.Second}
+	}
+	defer h.shares.Give(s.client)
+	leave, err := h.turnstile.enter()
+	if err != nil {
+		h.metrics.noTurn.Inc()
 		return err
 	}
+	defer leave()
 	return h.keep(s)
 }
 
@@ -132,7 +144,7 @@ func (h *Handler) read(s *submission, w http.ResponseWriter, r *http.Request) er
 	return err
 }
 
-// keep claims and appends. The append happens whatever the claim says: a duplicate is an event too, and the log decides.
+// keep claims and appends, if the log is still writable after the wait. The append happens whatever the claim says: a duplicate is an event too, and the log decides.
 //
 // A claim is given back only when the record is definitely not in the log, and only by the submission that made it. With an
 // unknown outcome it stays: the record may be there, and then the next one of this phone is a duplicate.

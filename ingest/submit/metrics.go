@@ -3,6 +3,7 @@ package submit
 import (
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,10 +16,11 @@ type metrics struct {
 
 	duration    prometheus.Histogram
 	rateLimited prometheus.Counter
+	noTurn      prometheus.Counter
 	outcomes    *prometheus.CounterVec
 }
 
-func newMetrics(registry prometheus.Registerer) (*metrics, error) {
+func newMetrics(registry prometheus.Registerer, turns *turnstile) (*metrics, error) {
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "endpoint_requests_total", Help: "Submissions answered, by status: success, duplicate, error (5xx).",
 	}, []string{"status"})
@@ -32,16 +34,25 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 		rateLimited: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "leadlog_edge_rate_limited_total", Help: "Submissions answered 429. Thousands may share one address behind a carrier's NAT.",
 		}),
+		noTurn: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "leadlog_edge_turns_refused_total", Help: "Submissions answered 503 overloaded since no turn came, and not since the brokers are behind.",
+		}),
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "leadlog_edge_outcomes_total", Help: "Submissions by outcome: acked, rejected (4xx), rate_limited, or the code of the 5xx.",
 		}, []string{"outcome"}),
 	}
-	for _, c := range []prometheus.Collector{requests, m.duration, m.rateLimited, m.outcomes} {
+	taken := gaugeOf("leadlog_edge_turns_taken", "Submissions that are worked on, at most 1,024 a processor; those that wait for their ack for a second or more are left out.", &turns.taken)
+	waiting := gaugeOf("leadlog_edge_turns_awaited", "Submissions that wait for a turn, for 2 s at most: more came at once than the machine works on.", &turns.waiting)
+	for _, c := range []prometheus.Collector{requests, m.duration, m.rateLimited, m.noTurn, m.outcomes, taken, waiting} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("metrics of the endpoint: %w", err)
 		}
 	}
 	return m, nil
+}
+
+func gaugeOf(name, help string, value *atomic.Int64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value.Load()) })
 }
 
 // answered counts one answer. code is the problem's, empty for an ack.

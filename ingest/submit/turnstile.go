@@ -7,21 +7,24 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 )
 
 const (
-	// turnsEach is how many submissions each processor works on at once, those that wait for their ack among them: about what it
-	// answers in a tenth of a second. Brokers that need longer for an ack bound an edge to turnsEach in that time.
+	// turnsEach is how many submissions each processor works on at once, those that wait for their ack among them: what it answers
+	// in a fifth to a quarter of a second.
 	turnsEach = 1024
-	// turnWithin is how long somebody waits for a turn. With the wait for a claim and for the ack it stays below what the end of
-	// an edge leaves to those who are in it.
+	// linesEach is how many may wait for a turn, for each processor: about what gets one within turnWithin.
+	linesEach = 8 * turnsEach
+	// turnWithin is how long somebody waits for a turn.
 	turnWithin = 2 * time.Second
+	// turnLasts is when a turn ends at the latest. Whoever waits for an ack longer than that costs this machine nothing, and must not
+	// stand in the way of others, whose brokers live.
+	turnLasts = time.Second
 )
 
 // errNoTurn is definite: nothing was done for this submission.
-var errNoTurn = errors.New("no turn came: more at once than this machine can work on")
+var errNoTurn = errors.New("no turn came")
 
 // turnstile lets so many submissions in as a machine can work on at once. Those beyond wait outside, in the order in which they came.
 //
@@ -29,38 +32,48 @@ var errNoTurn = errors.New("no turn came: more at once than this machine can wor
 // acks come too late for whoever waits for them. The edge then spends its time on refusals, which cost nearly as much as answers
 // and bring the next request at once.
 type turnstile struct {
-	turns   *semaphore.Weighted
-	waiting atomic.Int64
+	turns          *semaphore.Weighted
+	line           int64 // how many may wait
+	taken, waiting atomic.Int64
 }
 
-func newTurnstile(turns int64) *turnstile {
-	return &turnstile{turns: semaphore.NewWeighted(turns)}
+func newTurnstile(turns, line int64) *turnstile {
+	return &turnstile{turns: semaphore.NewWeighted(turns), line: line}
 }
 
-// turns is how many there are on this machine.
-func turns() int64 { return turnsEach * int64(runtime.GOMAXPROCS(0)) }
+// turnstileHere is one for this machine. In a container without a limit of processors, all of the machine's count.
+func turnstileHere() *turnstile {
+	processors := int64(runtime.GOMAXPROCS(0))
+	return newTurnstile(processors*turnsEach, processors*linesEach)
+}
 
 // enter waits for a turn, or returns errNoTurn. It takes no request's context: whoever has hung up left a number all the same.
-// After nil, leave has to be called.
-func (t *turnstile) enter() error {
-	if t.turns.TryAcquire(1) { // not past those who wait
-		return nil
+// leave ends the turn, if it lasts that long.
+func (t *turnstile) enter() (leave func(), err error) {
+	if !t.turns.TryAcquire(1) && !t.await() { // TryAcquire does not get past those who wait
+		return nil, errNoTurn
 	}
-	t.waiting.Add(1)
-	defer t.waiting.Add(-1)
-	ctx, cancel := context.WithTimeout(context.Background(), turnWithin)
-	defer cancel()
-	if t.turns.Acquire(ctx, 1) != nil {
-		return errNoTurn
-	}
-	return nil
+	t.taken.Add(1)
+	last := time.AfterFunc(turnLasts, t.end)
+	return func() {
+		if last.Stop() {
+			t.end()
+		}
+	}, nil
 }
 
-func (t *turnstile) leave() { t.turns.Release(1) }
+// await waits in line, if it is not too long already.
+func (t *turnstile) await() bool {
+	defer t.waiting.Add(-1)
+	if t.waiting.Add(1) > t.line {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), turnWithin)
+	defer cancel()
+	return t.turns.Acquire(ctx, 1) == nil
+}
 
-// gauge shows how many wait.
-func (t *turnstile) gauge() prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "leadlog_edge_waiting_submissions", Help: "Submissions that wait for their turn: more have come at once than the machine can work on.",
-	}, func() float64 { return float64(t.waiting.Load()) })
+func (t *turnstile) end() {
+	t.taken.Add(-1)
+	t.turns.Release(1)
 }

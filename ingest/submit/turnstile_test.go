@@ -3,97 +3,194 @@ package submit
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"leadlog/ingest/kafkalog"
 )
 
-// oneAtATime is an endpoint with a single turn, and appends that last until they are let go.
-func oneAtATime(t *testing.T) (e endpoint, letGo func()) {
+// oneTurn is an endpoint with a single turn, and room for two to wait. Its appends last until they are let go.
+func oneTurn(t *testing.T, change ...func(*Config)) (e endpoint, letGo chan struct{}) {
 	t.Helper()
-	e = newEndpoint(t)
-	e.turnstile = newTurnstile(1)
-	hold := make(chan struct{})
-	e.world.appending = func() { <-hold }
-	return e, func() { hold <- struct{}{} }
+	e = newEndpoint(t, change...)
+	e.turnstile = newTurnstile(1, 2)
+	letGo = make(chan struct{})
+	e.world.appending = func() { <-letGo }
+	return e, letGo
 }
 
-// later sends a submission, and returns what it is answered.
+// later sends a submission; what it is answered comes when it is answered.
 func (e endpoint) later(phone string) chan int {
 	status := make(chan int, 1)
-	go func() { status <- e.send(post(asJSON, `{"phone":"`+phone+`"}`)).Code }()
+	go func() { status <- e.now(phone).Code }()
+	synctest.Wait()
 	return status
+}
+
+func (e endpoint) now(phone string) *httptest.ResponseRecorder {
+	return e.send(post(asJSON, `{"phone":"`+phone+`"}`))
+}
+
+// refusedAtOnce fails the test unless a phone is refused with that code and without a wait.
+func (e endpoint) refusedAtOnce(t *testing.T, phone, code string) {
+	t.Helper()
+	began := time.Now()
+	answer := e.now(phone)
+	if !strings.Contains(answer.Body.String(), code) || time.Since(began) != 0 {
+		t.Errorf("%d after %v, want %s at once: %s", answer.Code, time.Since(began), code, answer.Body)
+	}
+}
+
+func wantAccepted(t *testing.T, statuses ...chan int) {
+	t.Helper()
+	for _, status := range statuses {
+		if got := <-status; got != http.StatusAccepted {
+			t.Errorf("status %d", got)
+		}
+	}
 }
 
 func TestWhoIsTooManyWaitsForATurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, letGo := oneAtATime(t)
-		first := e.later("09121111111")
-		synctest.Wait()
-		second := e.later("09122222222")
-		synctest.Wait()
-		third := e.later("09123333333")
-		synctest.Wait()
+		e, letGo := oneTurn(t)
+		phones := []string{"09121111111", "09122222222", "09123333333"}
+		first, second, third := e.later(phones[0]), e.later(phones[1]), e.later(phones[2])
 		if want := []string{"admit", "append"}; !slices.Equal(e.world.diary, want) || e.turnstile.waiting.Load() != 2 {
 			t.Errorf("%v was done while the turn is taken, and %d wait", e.world.diary, e.turnstile.waiting.Load())
 		}
 		for _, status := range []chan int{first, second, third} {
-			letGo()
-			if got := <-status; got != http.StatusAccepted {
-				t.Errorf("status %d", got)
-			}
+			letGo <- struct{}{}
+			wantAccepted(t, status)
 			synctest.Wait()
 		}
-		for i, phone := range []string{"09121111111", "09122222222", "09123333333"} {
+		for i, phone := range phones {
 			if got := decode(t, e.world.appended[i]).Phone; got != phone {
 				t.Errorf("%s had turn %d", got, i)
 			}
+		}
+		if taken, waiting := e.turnstile.taken.Load(), e.turnstile.waiting.Load(); taken != 0 || waiting != 0 {
+			t.Errorf("%d turns are taken in the end, %d wait", taken, waiting)
+		}
+	})
+}
+
+// Whoever waits for brokers that do not answer stands in nobody's way.
+func TestATurnEndsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, letGo := oneTurn(t)
+		dead, alive := e.later("09121111111"), e.later("09122222222")
+		time.Sleep(turnLasts - 1)
+		synctest.Wait()
+		if e.turnstile.waiting.Load() != 1 {
+			t.Error("a turn ended too early")
+		}
+		time.Sleep(1)
+		synctest.Wait()
+		if want := []string{"admit", "append", "admit", "append"}; !slices.Equal(e.world.diary, want) {
+			t.Errorf("%v was done", e.world.diary)
+		}
+		close(letGo)
+		wantAccepted(t, dead, alive)
+		wantAccepted(t, e.later("09123333333"))
+		if taken := e.turnstile.taken.Load(); taken != 0 {
+			t.Errorf("%d turns are taken in the end", taken)
 		}
 	})
 }
 
 func TestWhoWaitsTooLongIsRefusedAndNothingIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, letGo := oneAtATime(t)
-		first := e.later("09121111111")
-		synctest.Wait()
+		e, letGo := oneTurn(t)
+		e.turnstile.line = 3
+		first, second := e.later("09121111111"), e.later("09122222222") // from 0 s and from 1 s on
+		time.Sleep(turnLasts / 4)
+		third := e.later("09123333333") // from 2 s on
+		time.Sleep(turnLasts / 4)
 		began := time.Now()
-		refused := e.send(post(asJSON, `{"phone":"09122222222"}`))
-		if refused.Code != http.StatusServiceUnavailable || refused.Header().Get("Retry-After") != "1" || time.Since(began) != turnWithin {
-			t.Errorf("%d %v after %v: %s", refused.Code, refused.Header(), time.Since(began), refused.Body)
+		refused := e.now("09124444444") // would be from 3 s on
+		if refused.Code != http.StatusServiceUnavailable || refused.Header().Get("Retry-After") != "1" || !strings.Contains(refused.Body.String(), "overloaded") {
+			t.Errorf("%d %v %s", refused.Code, refused.Header(), refused.Body)
 		}
-		letGo()
-		if got := <-first; got != http.StatusAccepted || len(e.world.appended) != 1 {
-			t.Errorf("status %d, %d appended", got, len(e.world.appended))
+		if took := time.Since(began); took != turnWithin {
+			t.Errorf("it took %v", took)
 		}
-		last := e.later("09123333333") // whose turn did not come has not taken one along
-		letGo()
-		if got := <-last; got != http.StatusAccepted {
-			t.Errorf("status %d", got)
+		close(letGo)
+		wantAccepted(t, first, second, third)
+		if len(e.world.appended) != 3 {
+			t.Errorf("%d were appended", len(e.world.appended))
 		}
+	})
+}
+
+func TestNobodyJoinsALineThatIsTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, letGo := oneTurn(t)
+		first, second, third := e.later("09121111111"), e.later("09122222222"), e.later("09123333333")
+		e.refusedAtOnce(t, "09124444444", "overloaded")
+		close(letGo)
+		wantAccepted(t, first, second, third)
+		wantAccepted(t, e.later("09124444444"))
+	})
+}
+
+func TestWhoIsRefusedWhateverHappensDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, letGo := oneTurn(t)
+		first := e.later("09121111111")
+		e.refusedAtOnce(t, "no phone", "invalid_phone")
+		e.world.notReady = kafkalog.ErrNotReady
+		e.refusedAtOnce(t, "09122222222", "not_ready")
+		e.world.notReady = kafkalog.ErrOverloaded
+		e.refusedAtOnce(t, "09122222222", "overloaded")
+		close(letGo)
+		wantAccepted(t, first)
+	})
+}
+
+func TestOneClientHasAShareOfTheTurnsAndTheLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, letGo := oneTurn(t, func(cfg *Config) { cfg.MaxPerClient = 2 })
+		first, second := e.later("09121111111"), e.later("09122222222")
+		e.refusedAtOnce(t, "09123333333", "rate_limited")
+		close(letGo)
+		wantAccepted(t, first, second)
+		wantAccepted(t, e.later("09123333333"))
 	})
 }
 
 func TestWhoSendsSlowlyTakesNobodysTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, letGo := oneAtATime(t)
+		e, letGo := oneTurn(t)
 		slow := post(asJSON, "")
 		body, rest := io.Pipe()
 		slow.Body, slow.ContentLength = body, -1
 		late := make(chan int, 1)
 		go func() { late <- e.send(slow).Code }()
 		synctest.Wait()
-		other := e.later("09121111111")
-		letGo()
-		if got := <-other; got != http.StatusAccepted {
-			t.Errorf("status %d behind somebody who sends slowly", got)
-		}
+		close(letGo)
+		wantAccepted(t, e.later("09121111111"))
 		_, _ = io.WriteString(rest, `{"phone":"09122222222"}`)
 		_ = rest.Close()
-		letGo()
-		if got := <-late; got != http.StatusAccepted {
-			t.Errorf("status %d for the slow one", got)
+		wantAccepted(t, late)
+	})
+}
+
+func TestATurnComesBackAfterAPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, _ := oneTurn(t)
+		e.world.appending = func() { panic("a bug") }
+		func() {
+			defer func() { _ = recover() }()
+			e.now("09121111111")
+		}()
+		e.world.appending = nil
+		began := time.Now()
+		if answer := e.now("09122222222"); answer.Code != http.StatusAccepted || time.Since(began) != 0 {
+			t.Errorf("status %d after %v", answer.Code, time.Since(began))
 		}
 	})
 }

@@ -9,15 +9,14 @@ import (
 	"leadlog/ingest/gate"
 )
 
-func TestOneClientTakesNoMoreThanItsShare(t *testing.T) {
+func TestOneClientIsSentNoMoreThanItsShare(t *testing.T) {
 	t.Parallel()
 	proxies, err := gate.ParseProxies("10.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newShares(2, proxies)
 	hold, held := make(chan struct{}), make(chan struct{}, 10)
-	handler := s.of(func(http.ResponseWriter, *http.Request) {
+	handler := downloads(gate.NewShares(2), proxies, func(http.ResponseWriter, *http.Request) {
 		held <- struct{}{}
 		<-hold
 	})
@@ -48,7 +47,9 @@ func TestOneClientTakesNoMoreThanItsShare(t *testing.T) {
 	}
 	close(hold)
 	wg.Wait()
-	if len(s.taken) != 0 {
-		t.Errorf("not given back: %v", s.taken)
+	for _, from := range [][2]string{{"[2001:db8::3]:5", ""}, {"10.0.0.1:5", "203.0.113.1"}} {
+		if code := ask(from[0], from[1]); code != http.StatusOK {
+			t.Errorf("%v: %d, when its share is there again", from, code)
+		}
 	}
 }
