@@ -98,21 +98,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.log(r, s, status, code, err)
 }
 
-// take waits for a turn, and keeps what was sent in it. Whoever is refused whatever happens is told so before.
+// take waits for a turn, and keeps what was sent in it. Brokers that are behind are noticed after the wait: whoever is refused at once
+// asks again at once, and those who wait get fewer answers.
 func (h *Handler) take(s *submission) error {
-	if err := h.cfg.Log.Writable(s.record.Partition); err != nil {
-		return err
-	}
 	if !h.shares.Take(s.client) {
 		return limitedError{time.Second}
 	}
 	defer h.shares.Give(s.client)
-	leave, err := h.turnstile.enter()
-	if err != nil {
+	if err := h.turnstile.enter(s.record.Partition); err != nil {
 		h.metrics.noTurn.Inc()
 		return err
 	}
-	defer leave()
+	defer h.turnstile.leave(s.record.Partition)
 	return h.keep(s)
 }
 
@@ -144,7 +141,7 @@ func (h *Handler) read(s *submission, w http.ResponseWriter, r *http.Request) er
 	return err
 }
 
-// keep claims and appends, if the log is still writable after the wait. The append happens whatever the claim says: a duplicate is an event too, and the log decides.
+// keep claims and appends. The append happens whatever the claim says: a duplicate is an event too, and the log decides.
 //
 // A claim is given back only when the record is definitely not in the log, and only by the submission that made it. With an
 // unknown outcome it stays: the record may be there, and then the next one of this phone is a duplicate.

@@ -41,7 +41,7 @@ func newMetrics(registry prometheus.Registerer, turns *turnstile) (*metrics, err
 			Name: "leadlog_edge_outcomes_total", Help: "Submissions by outcome: acked, rejected (4xx), rate_limited, or the code of the 5xx.",
 		}, []string{"outcome"}),
 	}
-	taken := gaugeOf("leadlog_edge_turns_taken", "Submissions that are worked on, at most 1,024 a processor; those that wait for their ack for a second or more are left out.", &turns.taken)
+	taken := gaugeOf("leadlog_edge_turns_taken", "Submissions that are worked on, those that wait for their ack among them: at most 1,024 a processor.", &turns.taken)
 	waiting := gaugeOf("leadlog_edge_turns_awaited", "Submissions that wait for a turn, for 2 s at most: more came at once than the machine works on.", &turns.waiting)
 	for _, c := range []prometheus.Collector{requests, m.duration, m.rateLimited, m.noTurn, m.outcomes, taken, waiting} {
 		if err := registry.Register(c); err != nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"leadlog/events"
 )
 
 const (
@@ -18,9 +20,10 @@ const (
 	linesEach = 8 * turnsEach
 	// turnWithin is how long somebody waits for a turn.
 	turnWithin = 2 * time.Second
-	// turnLasts is when a turn ends at the latest. Whoever waits for an ack longer than that costs this machine nothing, and must not
-	// stand in the way of others, whose brokers live.
-	turnLasts = time.Second
+	// shareOf is the part of all turns that one partition may hold: a sixth, twice its twelfth. A broker that is gone leads a third of
+	// the partitions, and leaves a third of the turns to the others while people wait for its acks. With an eighth, each pause of a
+	// broker had the edge refuse.
+	shareOf = 6
 )
 
 // errNoTurn is definite: nothing was done for this submission.
@@ -34,11 +37,13 @@ var errNoTurn = errors.New("no turn came")
 type turnstile struct {
 	turns          *semaphore.Weighted
 	line           int64 // how many may wait
+	share          int64 // how many a partition may hold
 	taken, waiting atomic.Int64
+	held           [events.Partitions]atomic.Int64
 }
 
 func newTurnstile(turns, line int64) *turnstile {
-	return &turnstile{turns: semaphore.NewWeighted(turns), line: line}
+	return &turnstile{turns: semaphore.NewWeighted(turns), line: line, share: max(1, turns/shareOf)}
 }
 
 // turnstileHere is one for this machine. In a container without a limit of processors, all of the machine's count.
@@ -48,18 +53,23 @@ func turnstileHere() *turnstile {
 }
 
 // enter waits for a turn, or returns errNoTurn. It takes no request's context: whoever has hung up left a number all the same.
-// leave ends the turn, if it lasts that long.
-func (t *turnstile) enter() (leave func(), err error) {
+// After nil, leave has to be called.
+func (t *turnstile) enter(partition int32) error {
 	if !t.turns.TryAcquire(1) && !t.await() { // TryAcquire does not get past those who wait
-		return nil, errNoTurn
+		return errNoTurn
 	}
 	t.taken.Add(1)
-	last := time.AfterFunc(turnLasts, t.end)
-	return func() {
-		if last.Stop() {
-			t.end()
-		}
-	}, nil
+	if t.held[partition].Add(1) > t.share {
+		t.leave(partition)
+		return errNoTurn
+	}
+	return nil
+}
+
+func (t *turnstile) leave(partition int32) {
+	t.held[partition].Add(-1)
+	t.taken.Add(-1)
+	t.turns.Release(1)
 }
 
 // await waits in line, if it is not too long already.
@@ -71,9 +81,4 @@ func (t *turnstile) await() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), turnWithin)
 	defer cancel()
 	return t.turns.Acquire(ctx, 1) == nil
-}
-
-func (t *turnstile) end() {
-	t.taken.Add(-1)
-	t.turns.Release(1)
 }

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"leadlog/ingest/kafkalog"
 )
 
 // oneTurn is an endpoint with a single turn, and room for two to wait. Its appends last until they are let go.
@@ -78,40 +76,29 @@ func TestWhoIsTooManyWaitsForATurn(t *testing.T) {
 	})
 }
 
-// Whoever waits for brokers that do not answer stands in nobody's way.
-func TestATurnEndsByItself(t *testing.T) {
+// Partitions whose brokers are gone stand in nobody's way.
+func TestAPartitionHoldsNoMoreThanItsShareOfTheTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, letGo := oneTurn(t)
-		dead, alive := e.later("09121111111"), e.later("09122222222")
-		time.Sleep(turnLasts - 1)
-		synctest.Wait()
-		if e.turnstile.waiting.Load() != 1 {
-			t.Error("a turn ended too early")
-		}
-		time.Sleep(1)
-		synctest.Wait()
-		if want := []string{"admit", "append", "admit", "append"}; !slices.Equal(e.world.diary, want) {
-			t.Errorf("%v was done", e.world.diary)
+		e.turnstile = newTurnstile(2*shareOf, 2)
+		first, second := e.later("09121111111"), e.later("09121111111")
+		e.refusedAtOnce(t, "09121111111", "overloaded")
+		other := e.later("09122222222")
+		if got := len(e.world.appended); got != 3 {
+			t.Errorf("%d were appended: another partition has a share of its own", got)
 		}
 		close(letGo)
-		wantAccepted(t, dead, alive)
-		wantAccepted(t, e.later("09123333333"))
-		if taken := e.turnstile.taken.Load(); taken != 0 {
-			t.Errorf("%d turns are taken in the end", taken)
-		}
+		wantAccepted(t, first, second, other)
+		wantAccepted(t, e.later("09121111111"))
 	})
 }
 
 func TestWhoWaitsTooLongIsRefusedAndNothingIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, letGo := oneTurn(t)
-		e.turnstile.line = 3
-		first, second := e.later("09121111111"), e.later("09122222222") // from 0 s and from 1 s on
-		time.Sleep(turnLasts / 4)
-		third := e.later("09123333333") // from 2 s on
-		time.Sleep(turnLasts / 4)
+		first := e.later("09121111111")
 		began := time.Now()
-		refused := e.now("09124444444") // would be from 3 s on
+		refused := e.now("09122222222")
 		if refused.Code != http.StatusServiceUnavailable || refused.Header().Get("Retry-After") != "1" || !strings.Contains(refused.Body.String(), "overloaded") {
 			t.Errorf("%d %v %s", refused.Code, refused.Header(), refused.Body)
 		}
@@ -119,10 +106,11 @@ func TestWhoWaitsTooLongIsRefusedAndNothingIsDone(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		close(letGo)
-		wantAccepted(t, first, second, third)
-		if len(e.world.appended) != 3 {
+		wantAccepted(t, first)
+		if len(e.world.appended) != 1 {
 			t.Errorf("%d were appended", len(e.world.appended))
 		}
+		wantAccepted(t, e.later("09123333333")) // whose turn did not come has not taken one along
 	})
 }
 
@@ -137,15 +125,11 @@ func TestNobodyJoinsALineThatIsTooLong(t *testing.T) {
 	})
 }
 
-func TestWhoIsRefusedWhateverHappensDoesNotWait(t *testing.T) {
+func TestBadInputDoesNotWaitForATurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, letGo := oneTurn(t)
 		first := e.later("09121111111")
 		e.refusedAtOnce(t, "no phone", "invalid_phone")
-		e.world.notReady = kafkalog.ErrNotReady
-		e.refusedAtOnce(t, "09122222222", "not_ready")
-		e.world.notReady = kafkalog.ErrOverloaded
-		e.refusedAtOnce(t, "09122222222", "overloaded")
 		close(letGo)
 		wantAccepted(t, first)
 	})
