@@ -171,7 +171,9 @@ func (s *stack) edge() server.Config {
 	return server.Config{
 		Brokers: s.brokers(), Dev: true, RedisURL: s.env.RedisURL, Media: s.env.Media(), RateLimit: s.cfg.RateLimit, PhoneRegion: s.cfg.PhoneRegion, AllowedOrigins: s.cfg.AllowedOrigins,
 		Source: source, Public: s.public, Private: s.private, ExtraPublic: []net.Listener{s.visitors},
-		Health: s.health, Registry: s.registry, Log: s.log,
+		// Everything shares one process here: a busy machine must not have a duplicate called new.
+		ClaimWait: 500 * time.Millisecond,
+		Health:    s.health, Registry: s.registry, Log: s.log,
 	}
 }
 
