@@ -63,7 +63,7 @@ type limits struct {
 	MaxBody                 int           `default:"${max_body}" help:"Longest body of a submission, in bytes: 413."`
 	MaxHeader               int           `default:"${max_header}" help:"Longest request line with headers, in bytes, give or take 3 KiB: 431."`
 	MaxConnections          int           `default:"${max_connections}" help:"Connections at once: 503."`
-	MaxConnectionsPerClient int           `default:"${max_connections_per_client}" help:"Of one IPv4 address or IPv6 /64, and its submissions at once; 0 for no limit; loopback and trusted proxies are exempt: 429."`
+	MaxConnectionsPerClient int           `default:"${max_connections_per_client}" help:"Of one IPv4 address or IPv6 /64, and its submissions at once; 0 for no limit; the loopback is exempt, and connections of trusted proxies: 429."`
 	MaxInflightRecords      int64         `default:"${max_inflight_records}" help:"Events that Kafka has not answered yet; in one partition a quarter of them, and what it acknowledges in 0.8 s: 503."`
 	MaxInflightBytes        int64         `default:"${max_inflight_bytes}" help:"The same in bytes."`
 }

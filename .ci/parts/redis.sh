@@ -14,7 +14,7 @@ redis_start() {
         need_port redis "$REDIS_PORT"
         mkdir -p "$STATE/redis"
         spawn redis redis-server --port "$REDIS_PORT" --bind 127.0.0.1 --dir "$STATE/redis" \
-            --appendonly yes --save '' --maxmemory-policy noeviction
+            --appendonly yes --save '' --rdbcompression no --maxmemory-policy noeviction
     fi
     wait_ready redis 60 redis_answers
 }

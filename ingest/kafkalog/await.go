@@ -17,7 +17,7 @@ func (l *Log) await(answer <-chan error) error {
 		return err
 	case <-timer.C: // the record keeps going, see the package's promises
 		err := fmt.Errorf("%w within %v", ErrUnknown, l.cfg.AckTimeout)
-		l.failed.about(err)
+		l.failed.About(err)
 		return err
 	}
 }

@@ -54,10 +54,14 @@ func (b *budget) take(partition int32, bytes int64) bool {
 	return true
 }
 
-// full says whether take would report that there is no room, without taking any.
-func (b *budget) full(partition int32) bool {
+// room is how many records of a partition may be in at once, and 0 when there is none left for another one.
+func (b *budget) room(partition int32) int64 {
 	p := &b.partitions[partition]
-	return p.full() || b.whole.full() || p.records.Load() >= p.pace.room(time.Now())
+	room := min(p.maxRecords, p.pace.room(time.Now()))
+	if p.full() || b.whole.full() || p.records.Load() >= room {
+		return 0
+	}
+	return room
 }
 
 // give returns what take reserved. Only a record's promise calls it: a timer that gave room back while kgo still holds the

@@ -12,6 +12,7 @@ import (
 
 	"leadlog/events"
 	"leadlog/events/broker"
+	"leadlog/ops/telemetry"
 )
 
 const (
@@ -31,7 +32,7 @@ type Log struct {
 	client *kgo.Client
 	budget *budget
 
-	failed complaint
+	failed *telemetry.Complaint
 	broken atomic.Pointer[error] // why the last answered check found the contract broken
 	seen   seen                  // of the last check; only Run touches it
 }
@@ -50,8 +51,10 @@ func Open(cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, spec: spec, client: client, budget: newBudget(cfg.MaxRecords, cfg.MaxBytes)}
-	l.failed.log = cfg.Log
+	l := &Log{
+		cfg: cfg, spec: spec, client: client, budget: newBudget(cfg.MaxRecords, cfg.MaxBytes),
+		failed: telemetry.NewComplaint(cfg.Log, "kafka: appends without an ack"),
+	}
 	l.breaks(errNotSeen) // an ack of a topic that nobody has looked at may mean one broker
 	if err := l.register(); err != nil {
 		client.Close()
@@ -82,8 +85,8 @@ func producerOptions(cfg Config) []kgo.Opt {
 // It takes no context, on purpose. kgo fails a partition's whole buffer when the context of one record in it ends, so one
 // person who closes a browser would turn the leads of others into unknown outcomes.
 func (l *Log) Append(record *events.Record) error {
-	if err := l.broken.Load(); err != nil {
-		return *err
+	if err := l.Ready(); err != nil {
+		return err
 	}
 	size := sizeOf(record)
 	if !l.budget.take(record.Partition, size) {
@@ -93,24 +96,24 @@ func (l *Log) Append(record *events.Record) error {
 	l.client.TryProduce(context.Background(), broker.ToKafka(l.cfg.Topic, record), func(_ *kgo.Record, err error) {
 		l.budget.give(record.Partition, size, err == nil)
 		if err != nil {
-			l.failed.about(err)
+			l.failed.About(err)
 		}
 		answer <- outcome(err, time.Since(accepted))
 	})
 	return l.await(answer)
 }
 
-// Writable returns nil, or an error that wraps ErrNotReady or ErrOverloaded: Append of a record of this partition would return
-// it. It asks nobody and costs nothing, so whoever would be refused can be told before any other work is done.
-func (l *Log) Writable(partition int32) error {
+// Ready returns nil, or an error that wraps ErrNotReady: Append would return it.
+func (l *Log) Ready() error {
 	if why := l.broken.Load(); why != nil {
 		return *why
 	}
-	if l.budget.full(partition) {
-		return ErrOverloaded
-	}
 	return nil
 }
+
+// Room is how many records of a partition may be under way at once as things are: 0 when another one would not be taken. Whoever asks
+// first need not be refused with ErrOverloaded. It asks nobody and costs nothing.
+func (l *Log) Room(partition int32) int64 { return l.budget.room(partition) }
 
 // Run checks the topic's contract every 5 s, until ctx ends; then it sends what is left, for at most 3 s, and closes the
 // client. Call it once. Nothing may be appended after it has returned.

@@ -234,7 +234,7 @@ func TestWhatWaitsIsSentBeforeTheEnd(t *testing.T) {
 	ctx, end := context.WithCancel(context.Background())
 	ended, acked := make(chan error, 1), make(chan error, 1)
 	go func() { ended <- l.Run(ctx) }()
-	ingesttest.Eventually(t, "the contract was seen", func() bool { return l.Writable(0) == nil })
+	ingesttest.Eventually(t, "the contract was seen", func() bool { return l.Ready() == nil })
 	r := record(t, "09121234567")
 	go func() { acked <- l.Append(r) }()
 	ingesttest.Eventually(t, "the record waits", func() bool { return l.budget.whole.records.Load() == 1 })

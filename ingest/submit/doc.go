@@ -6,7 +6,8 @@
 //   - 202 and 200 (and the 303 to the thanks) only after the ack (promise 1).
 //   - Bad input gets a 4xx and changes nothing: no claim, no event (promise 5). What is accepted can be encoded, and what is
 //     encoded every store can hold, so that nothing acknowledged is poison.
-//   - More people at once than the machine can serve wait for their turn, in order, at most for 2 s; then they are refused.
+//   - More people at once than the machine or the brokers can serve wait for their turn, in order, for 2 s at most, and as many as can get
+//     one; the others are refused. The longest answer takes this wait and the one for the ack, 4.5 s.
 //   - A phone or a full address is never logged, and never part of a metric.
 //
 // The way of one submission:
@@ -14,7 +15,7 @@
 //	limit.go   origin, query, content type, size         -> 4xx
 //	json.go, form.go   the body -> input                 -> 400
 //	event.go   input and request -> event -> record      -> 400, 422
-//	turnstile.go       so many at once                   -> 503
+//	turnstile.go, lines.go   so many at once             -> 429, 503
 //	handler.go claim (gate), append (kafkalog)           -> 429, 503
 //	answer.go  JSON, or pages for a browser without JavaScript
 package submit

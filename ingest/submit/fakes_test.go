@@ -3,6 +3,7 @@ package submit
 import (
 	"bytes"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -24,12 +25,20 @@ type world struct {
 	diary     []string
 	appended  []events.Record
 	notReady  error
+	room      func(partition int32) int64 // without end when nil
 	appendErr error
 	admission gate.Admission
 	appending func() // called while an append is on its way
 }
 
-func (w *world) Writable(int32) error { return w.notReady }
+func (w *world) Ready() error { return w.notReady }
+
+func (w *world) Room(partition int32) int64 {
+	if w.room == nil {
+		return math.MaxInt64
+	}
+	return w.room(partition)
+}
 
 func (w *world) Append(r *events.Record) error {
 	w.note("append")

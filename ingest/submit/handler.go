@@ -14,11 +14,13 @@ import (
 	"leadlog/ingest/gate"
 	"leadlog/ingest/kafkalog"
 	"leadlog/ingest/page"
+	"leadlog/ops/telemetry"
 )
 
 // Log is what the endpoint needs of the log; kafkalog.Log is one. Append returns nil only for an ack.
 type Log interface {
-	Writable(partition int32) error
+	Ready() error
+	Room(partition int32) int64
 	Append(record *events.Record) error
 }
 
@@ -63,6 +65,7 @@ type Handler struct {
 	metrics   *metrics
 	shares    *gate.Shares
 	turnstile *turnstile
+	crowded   *telemetry.Complaint
 }
 
 // New returns the endpoint.
@@ -73,12 +76,15 @@ func New(cfg Config) (*Handler, error) {
 	if cfg.Origins.protection == nil {
 		cfg.Origins.protection = http.NewCrossOriginProtection()
 	}
-	t := turnstileHere()
+	t := turnstileHere(cfg.Log.Room)
 	m, err := newMetrics(cfg.Registry, t)
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{cfg: cfg, metrics: m, shares: gate.NewShares(cfg.MaxPerClient), turnstile: t}, nil
+	return &Handler{
+		cfg: cfg, metrics: m, shares: gate.NewShares(cfg.MaxPerClient), turnstile: t,
+		crowded: telemetry.NewComplaint(cfg.Logger, "submissions refused: more at once than this machine or the brokers can do"),
+	}, nil
 }
 
 // ServeHTTP takes one submission. What a client does meanwhile, such as hanging up, changes nothing: see kafkalog.
@@ -98,15 +104,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.log(r, s, status, code, err)
 }
 
-// take waits for a turn, and keeps what was sent in it. Brokers that are behind are noticed after the wait: whoever is refused at once
-// asks again at once, and those who wait get fewer answers.
+// take waits for a turn, and keeps what was sent in it. Nobody waits for a log that takes nothing.
 func (h *Handler) take(s *submission) error {
+	if err := h.cfg.Log.Ready(); err != nil {
+		return err
+	}
 	if !h.shares.Take(s.client) {
+		h.metrics.noShare.Inc()
 		return limitedError{time.Second}
 	}
 	defer h.shares.Give(s.client)
 	if err := h.turnstile.enter(s.record.Partition); err != nil {
 		h.metrics.noTurn.Inc()
+		h.crowded.About(err)
 		return err
 	}
 	defer h.turnstile.leave(s.record.Partition)
@@ -146,9 +156,6 @@ func (h *Handler) read(s *submission, w http.ResponseWriter, r *http.Request) er
 // A claim is given back only when the record is definitely not in the log, and only by the submission that made it. With an
 // unknown outcome it stays: the record may be there, and then the next one of this phone is a duplicate.
 func (h *Handler) keep(s *submission) error {
-	if err := h.cfg.Log.Writable(s.record.Partition); err != nil {
-		return err
-	}
 	admission := h.cfg.Gate.Admit(s.client, s.event.Phone, s.event.EventID)
 	if admission.Limited > 0 {
 		return limitedError{admission.Limited}

@@ -3,7 +3,6 @@ package submit
 import (
 	"fmt"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +16,7 @@ type metrics struct {
 	duration    prometheus.Histogram
 	rateLimited prometheus.Counter
 	noTurn      prometheus.Counter
+	noShare     prometheus.Counter
 	outcomes    *prometheus.CounterVec
 }
 
@@ -35,15 +35,21 @@ func newMetrics(registry prometheus.Registerer, turns *turnstile) (*metrics, err
 			Name: "leadlog_edge_rate_limited_total", Help: "Submissions answered 429. Thousands may share one address behind a carrier's NAT.",
 		}),
 		noTurn: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "leadlog_edge_turns_refused_total", Help: "Submissions answered 503 overloaded since no turn came, and not since the brokers are behind.",
+			Name: "leadlog_edge_turns_refused_total", Help: "Submissions answered 503 overloaded since no turn came within 2 s, or too many waited: the machine is full, or brokers are behind.",
+		}),
+		noShare: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "leadlog_edge_shares_refused_total", Help: "Submissions answered 429 since that client had MAX_CONNECTIONS_PER_CLIENT of them at once.",
 		}),
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "leadlog_edge_outcomes_total", Help: "Submissions by outcome: acked, rejected (4xx), rate_limited, or the code of the 5xx.",
 		}, []string{"outcome"}),
 	}
-	taken := gaugeOf("leadlog_edge_turns_taken", "Submissions that are worked on, those that wait for their ack among them: at most 1,024 a processor.", &turns.taken)
-	waiting := gaugeOf("leadlog_edge_turns_awaited", "Submissions that wait for a turn, for 2 s at most: more came at once than the machine works on.", &turns.waiting)
-	for _, c := range []prometheus.Collector{requests, m.duration, m.rateLimited, m.noTurn, m.outcomes, taken, waiting} {
+	limit := gaugeOf("leadlog_edge_turns", "Submissions that this machine works on at once: 1,024 a processor.", func() int64 { return turns.turns })
+	taken := gaugeOf("leadlog_edge_turns_taken", "Submissions that are worked on, those that wait for their ack among them.",
+		func() int64 { taken, _ := turns.counts(); return taken })
+	waiting := gaugeOf("leadlog_edge_turns_awaited", "Submissions that wait for a turn, for 2 s at most.",
+		func() int64 { _, waiting := turns.counts(); return waiting })
+	for _, c := range []prometheus.Collector{requests, m.duration, m.rateLimited, m.noTurn, m.noShare, m.outcomes, limit, taken, waiting} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("metrics of the endpoint: %w", err)
 		}
@@ -51,8 +57,8 @@ func newMetrics(registry prometheus.Registerer, turns *turnstile) (*metrics, err
 	return m, nil
 }
 
-func gaugeOf(name, help string, value *atomic.Int64) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value.Load()) })
+func gaugeOf(name, help string, value func() int64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value()) })
 }
 
 // answered counts one answer. code is the problem's, empty for an ack.

@@ -4,18 +4,36 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"leadlog/events"
+	"leadlog/ingest/kafkalog"
 )
 
 // oneTurn is an endpoint with a single turn, and room for two to wait. Its appends last until they are let go.
 func oneTurn(t *testing.T, change ...func(*Config)) (e endpoint, letGo chan struct{}) {
 	t.Helper()
+	return someTurns(t, 1, change...)
+}
+
+// someTurns is an endpoint with some. In the end every turn has to be back, and nobody may be left in line.
+func someTurns(t *testing.T, turns int64, change ...func(*Config)) (e endpoint, letGo chan struct{}) {
+	t.Helper()
 	e = newEndpoint(t, change...)
-	e.turnstile = newTurnstile(1, 2)
+	ts := newTurnstile(turns, 2, e.world.Room)
+	e.turnstile = ts
+	t.Cleanup(func() {
+		if taken, waiting := ts.counts(); taken != 0 || waiting != 0 || ts.held != [events.Partitions]int64{} {
+			t.Errorf("in the end %d turns are taken, %v by partition, and %d wait", taken, ts.held, waiting)
+		}
+	})
 	letGo = make(chan struct{})
 	e.world.appending = func() { <-letGo }
 	return e, letGo
@@ -27,6 +45,11 @@ func (e endpoint) later(phone string) chan int {
 	go func() { status <- e.now(phone).Code }()
 	synctest.Wait()
 	return status
+}
+
+func (e endpoint) waiting() int64 {
+	_, waiting := e.turnstile.counts()
+	return waiting
 }
 
 func (e endpoint) now(phone string) *httptest.ResponseRecorder {
@@ -57,8 +80,8 @@ func TestWhoIsTooManyWaitsForATurn(t *testing.T) {
 		e, letGo := oneTurn(t)
 		phones := []string{"09121111111", "09122222222", "09123333333"}
 		first, second, third := e.later(phones[0]), e.later(phones[1]), e.later(phones[2])
-		if want := []string{"admit", "append"}; !slices.Equal(e.world.diary, want) || e.turnstile.waiting.Load() != 2 {
-			t.Errorf("%v was done while the turn is taken, and %d wait", e.world.diary, e.turnstile.waiting.Load())
+		if want := []string{"admit", "append"}; !slices.Equal(e.world.diary, want) || e.waiting() != 2 {
+			t.Errorf("%v was done while the turn is taken, and %d wait", e.world.diary, e.waiting())
 		}
 		for _, status := range []chan int{first, second, third} {
 			letGo <- struct{}{}
@@ -70,26 +93,56 @@ func TestWhoIsTooManyWaitsForATurn(t *testing.T) {
 				t.Errorf("%s had turn %d", got, i)
 			}
 		}
-		if taken, waiting := e.turnstile.taken.Load(), e.turnstile.waiting.Load(); taken != 0 || waiting != 0 {
-			t.Errorf("%d turns are taken in the end, %d wait", taken, waiting)
-		}
 	})
 }
 
-// Partitions whose brokers are gone stand in nobody's way.
+// Partitions whose brokers are gone stand in nobody's way: who comes for another one passes those who wait for them.
 func TestAPartitionHoldsNoMoreThanItsShareOfTheTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, letGo := oneTurn(t)
-		e.turnstile = newTurnstile(2*shareOf, 2)
+		e, letGo := someTurns(t, 2*shareOf)
 		first, second := e.later("09121111111"), e.later("09121111111")
-		e.refusedAtOnce(t, "09121111111", "overloaded")
+		third := e.later("09121111111")
 		other := e.later("09122222222")
-		if got := len(e.world.appended); got != 3 {
-			t.Errorf("%d were appended: another partition has a share of its own", got)
+		if got := len(e.world.appended); got != 3 || e.waiting() != 1 {
+			t.Errorf("%d were appended, %d wait: a partition has two turns here, and another one its own", got, e.waiting())
 		}
 		close(letGo)
-		wantAccepted(t, first, second, other)
-		wantAccepted(t, e.later("09121111111"))
+		wantAccepted(t, first, second, third, other)
+	})
+}
+
+// A refusal at once would bring the next request at once: where brokers pause, the whole line would be gone in a moment.
+func TestWhoFindsThePartitionFullWaitsForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, letGo := someTurns(t, 100*shareOf)
+		room := int64(0)
+		e.world.room = func(int32) int64 { return room }
+		began := time.Now()
+		if refused := e.now("09121111111"); !strings.Contains(refused.Body.String(), "overloaded") || time.Since(began) != turnWithin {
+			t.Errorf("%d after %v: %s", refused.Code, time.Since(began), refused.Body)
+		}
+		if e.world.diary != nil {
+			t.Errorf("%v was done for somebody who is refused", e.world.diary)
+		}
+		first := e.later("09121111111")
+		room = 1
+		second := e.later("09121111111")
+		if got := len(e.world.appended); got != 1 || e.waiting() != 1 {
+			t.Errorf("%d were appended, %d wait, with room for one", got, e.waiting())
+		}
+		close(letGo)
+		wantAccepted(t, first, second)
+	})
+}
+
+func TestNobodyWaitsForALogThatTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, letGo := oneTurn(t)
+		first := e.later("09121111111")
+		e.world.notReady = kafkalog.ErrNotReady
+		e.refusedAtOnce(t, "09122222222", "not_ready")
+		close(letGo)
+		wantAccepted(t, first)
 	})
 }
 
@@ -102,13 +155,16 @@ func TestWhoWaitsTooLongIsRefusedAndNothingIsDone(t *testing.T) {
 		if refused.Code != http.StatusServiceUnavailable || refused.Header().Get("Retry-After") != "1" || !strings.Contains(refused.Body.String(), "overloaded") {
 			t.Errorf("%d %v %s", refused.Code, refused.Header(), refused.Body)
 		}
-		if took := time.Since(began); took != turnWithin {
+		if took := time.Since(began); took != 2*time.Second {
 			t.Errorf("it took %v", took)
 		}
 		close(letGo)
 		wantAccepted(t, first)
-		if len(e.world.appended) != 1 {
-			t.Errorf("%d were appended", len(e.world.appended))
+		if len(e.world.appended) != 1 || value(t, e.metrics.noTurn) != 1 {
+			t.Errorf("%d were appended, %v were counted", len(e.world.appended), value(t, e.metrics.noTurn))
+		}
+		if said := e.logs.String(); !strings.Contains(said, "more at once than") {
+			t.Errorf("nobody is told: %s", said)
 		}
 		wantAccepted(t, e.later("09123333333")) // whose turn did not come has not taken one along
 	})
@@ -140,6 +196,9 @@ func TestOneClientHasAShareOfTheTurnsAndTheLine(t *testing.T) {
 		e, letGo := oneTurn(t, func(cfg *Config) { cfg.MaxPerClient = 2 })
 		first, second := e.later("09121111111"), e.later("09122222222")
 		e.refusedAtOnce(t, "09123333333", "rate_limited")
+		if got := value(t, e.metrics.noShare); got != 1 {
+			t.Errorf("%v were counted", got)
+		}
 		close(letGo)
 		wantAccepted(t, first, second)
 		wantAccepted(t, e.later("09123333333"))
@@ -177,4 +236,62 @@ func TestATurnComesBackAfterAPanic(t *testing.T) {
 			t.Errorf("status %d after %v", answer.Code, time.Since(began))
 		}
 	})
+}
+
+func TestATurnThatComesAtTheLastMomentIsTaken(t *testing.T) {
+	t.Parallel()
+	ts := newTurnstile(1, 2, func(int32) int64 { return 1 })
+	ts.join(0)
+	late := ts.join(1)
+	ts.leave(0)
+	if err := ts.giveUp(late); err != nil || ts.taken != 1 || ts.held[1] != 1 {
+		t.Errorf("%v, with %d turns taken", err, ts.taken)
+	}
+}
+
+func TestWhoCameFirstIsFirst(t *testing.T) {
+	t.Parallel()
+	var l lines
+	for _, partition := range []int32{3, 5, 3, 0} {
+		l.add(partition)
+	}
+	l.remove(l.first(func(partition int32) bool { return partition == 0 }))
+	for want := uint64(1); l.waiting > 0; want++ {
+		first := l.first(func(int32) bool { return true })
+		if first.number != want {
+			t.Errorf("number %d is called, want %d", first.number, want)
+		}
+		l.remove(first)
+	}
+	if first := l.first(func(int32) bool { return true }); first != nil {
+		t.Errorf("number %d is called of nobody", first.number)
+	}
+}
+
+// Many at once, on all processors: every turn that was given comes back, and a partition never holds more than its share.
+func TestTurnsAreCountedRightUnderACrowd(t *testing.T) {
+	t.Parallel()
+	const turns = 3 * shareOf
+	ts := newTurnstile(turns, 10_000, func(int32) int64 { return turns })
+	var held [events.Partitions]atomic.Int64
+	var crowd sync.WaitGroup
+	for i := range 2000 {
+		partition := int32(i % 3)
+		crowd.Go(func() {
+			if err := ts.enter(partition); err != nil {
+				t.Error(err)
+				return
+			}
+			if n := held[partition].Add(1); n > ts.share {
+				t.Errorf("partition %d holds %d turns", partition, n)
+			}
+			runtime.Gosched()
+			held[partition].Add(-1)
+			ts.leave(partition)
+		})
+	}
+	crowd.Wait()
+	if taken, waiting := ts.counts(); taken != 0 || waiting != 0 || ts.held != [events.Partitions]int64{} {
+		t.Errorf("in the end %d turns are taken, %v by partition, and %d wait", taken, ts.held, waiting)
+	}
 }

@@ -177,7 +177,7 @@ func (s *service) port() string {
 // redisServer is as .ci/parts/redis.sh has it.
 func redisServer(s *service) ([]string, string, []string) {
 	return nil, "redis-server", []string{
-		"--port", s.port(), "--bind", "127.0.0.1", "--dir", s.dir, "--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction",
+		"--port", s.port(), "--bind", "127.0.0.1", "--dir", s.dir, "--appendonly", "yes", "--save", "", "--rdbcompression", "no", "--maxmemory-policy", "noeviction",
 	}
 }
 
