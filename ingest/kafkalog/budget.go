@@ -10,7 +10,7 @@ import (
 // shareOf is the part of the whole budget that one partition may hold: a quarter.
 const shareOf = 4
 
-// budget counts what was given to the Kafka client and not yet answered. kgo has limits of its own, but they know no
+// budget counts what is about to be given to the Kafka client, or was and is not yet answered. kgo has limits of its own, but they know no
 // partitions; these are the ones that bite.
 //
 // Each partition has a bound of its own that follows its pace: what it acknowledges in the time that people may be asked to
@@ -54,17 +54,7 @@ func (b *budget) take(partition int32, bytes int64) bool {
 	return true
 }
 
-// room is how many records of a partition may be in at once, and 0 when there is none left for another one.
-func (b *budget) room(partition int32) int64 {
-	p := &b.partitions[partition]
-	room := min(p.maxRecords, p.pace.room(time.Now()))
-	if p.full() || b.whole.full() || p.records.Load() >= room {
-		return 0
-	}
-	return room
-}
-
-// give returns what take reserved. Only a record's promise calls it: a timer that gave room back while kgo still holds the
+// give returns what take reserved. Of what kgo has, only its promise calls it: a timer that gave room back while kgo still holds the
 // record would let the process grow without bound.
 func (b *budget) give(partition int32, bytes int64, acked bool) {
 	p := &b.partitions[partition]
@@ -83,10 +73,6 @@ func (a *account) take(bytes int64) bool {
 		return false
 	}
 	return true
-}
-
-func (a *account) full() bool {
-	return a.records.Load() >= a.maxRecords || a.bytes.Load() >= a.maxBytes
 }
 
 func (a *account) give(bytes int64) {

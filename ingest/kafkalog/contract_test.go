@@ -26,14 +26,14 @@ func TestATopicThatBreaksTheContractGetsNothing(t *testing.T) {
 	alter(t, cluster, "min.insync.replicas", "1")
 	l.check(context.Background())
 	wantPart(t, l, telemetry.NotReady, "min.insync.replicas is 1, must be 2")
-	if err := l.Append(record(t, "09121234567")); !errors.Is(err, ErrNotReady) || !Definite(err) {
+	if err := reserveAndAppend(l, record(t, "09121234567")); !errors.Is(err, ErrNotReady) || !Definite(err) {
 		t.Fatalf("the outcome is %v, want not ready: an ack would be a lie", err)
 	}
 
 	alter(t, cluster, "min.insync.replicas", "2")
 	l.check(context.Background())
 	wantPart(t, l, telemetry.Healthy, "")
-	if err := l.Append(record(t, "09121234567")); err != nil {
+	if err := reserveAndAppend(l, record(t, "09121234567")); err != nil {
 		t.Fatalf("after the topic was mended: %v", err)
 	}
 }
@@ -43,7 +43,7 @@ func TestReplicasThatComeBackAreNotABrokenContract(t *testing.T) {
 	l, _ := openFake(t, Config{})
 	l.judge(broker.Report{Findings: []broker.Finding{{Rule: "in-sync replicas", Verdict: broker.Broken, Passing: true}}})
 	wantPart(t, l, telemetry.NotReady, "in-sync replicas")
-	if err := l.Append(record(t, "09121234567")); err != nil {
+	if err := reserveAndAppend(l, record(t, "09121234567")); err != nil {
 		t.Fatalf("the brokers decide: with too few replicas they don't ack, but here is %v", err)
 	}
 }
@@ -54,7 +54,7 @@ func TestBrokersThatCantBeAskedMayStillAck(t *testing.T) {
 	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.DescribeConfigs}, Err: kerr.UnknownServerError, Count: -1})
 	l.check(context.Background())
 	wantPart(t, l, telemetry.NotReady, "KAFKA_BROKERS")
-	if err := l.Append(record(t, "09121234567")); err != nil {
+	if err := reserveAndAppend(l, record(t, "09121234567")); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -64,7 +64,7 @@ func TestMorePartitionsAreAnAlarm(t *testing.T) {
 	l, _ := openFake(t, Config{})
 	l.judge(broker.Report{Findings: []broker.Finding{{Rule: "partitions", Verdict: broker.Alarm}}})
 	wantPart(t, l, telemetry.Degraded, "partitions")
-	if err := l.Append(record(t, "09121234567")); err != nil {
+	if err := reserveAndAppend(l, record(t, "09121234567")); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -83,7 +83,7 @@ func TestBrokersThatAreDownAreOneLine(t *testing.T) {
 	if n := strings.Count(lines.String(), "\n"); n != 1 {
 		t.Fatalf("%d lines, want one:\n%s", n, &lines)
 	}
-	if err := l.Append(record(t, "09121234567")); !errors.Is(err, ErrNotReady) {
+	if err := reserveAndAppend(l, record(t, "09121234567")); !errors.Is(err, ErrNotReady) {
 		t.Fatalf("the outcome is %v, want not ready: nobody knows what an ack would mean", err)
 	}
 }
@@ -94,14 +94,14 @@ func TestNothingIsAppendedBeforeTheContractWasSeen(t *testing.T) {
 	cluster := ingesttest.Fake(t)
 	l := open(t, Config{Brokers: cluster.ListenAddrs(), Dev: true})
 	r := record(t, "09121234567")
-	if err := l.Append(r); !errors.Is(err, ErrNotReady) {
+	if err := reserveAndAppend(l, r); !errors.Is(err, ErrNotReady) {
 		t.Fatalf("the outcome is %v, want not ready", err)
 	}
 	l.check(context.Background())
 	if n := inLog(t, l, r); n != 0 {
 		t.Fatalf("the record is in the log %d times", n)
 	}
-	if err := l.Append(r); err != nil {
+	if err := reserveAndAppend(l, r); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -112,7 +112,7 @@ func TestATopicThatIsNotThereGetsNothing(t *testing.T) {
 	l := open(t, Config{Brokers: cluster.ListenAddrs(), Topic: "not-there"})
 	l.check(context.Background())
 	wantPart(t, l, telemetry.NotReady, "ops init")
-	if err := l.Append(record(t, "09121234567")); !errors.Is(err, ErrNotReady) {
+	if err := reserveAndAppend(l, record(t, "09121234567")); !errors.Is(err, ErrNotReady) {
 		t.Fatalf("the outcome is %v, want not ready", err)
 	}
 }
@@ -129,7 +129,7 @@ func TestOneBrokerIsSaidLoudly(t *testing.T) {
 	if n := strings.Count(lines.String(), "NOT replicated"); n != 1 {
 		t.Fatalf("%d warnings, want one:\n%s", n, &lines)
 	}
-	if err := l.Append(record(t, "09121234567")); err != nil {
+	if err := reserveAndAppend(l, record(t, "09121234567")); err != nil {
 		t.Fatalf("DEV=1 lets one broker through: %v", err)
 	}
 }

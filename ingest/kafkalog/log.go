@@ -79,19 +79,37 @@ func producerOptions(cfg Config) []kgo.Opt {
 	)
 }
 
-// Append gives a record to the brokers and waits for the answer, at most for the ack timeout. It returns nil for an ack,
-// and otherwise an error that wraps ErrOverloaded, ErrRefused, ErrUnknown or ErrNotReady.
+// Ready returns nil, or an error that wraps ErrNotReady: Append would return it.
+func (l *Log) Ready() error {
+	if why := l.broken.Load(); why != nil {
+		return *why
+	}
+	return nil
+}
+
+// Reserve takes room for a record, or reports that there is none just now. It waits for nobody. After true, the record has to be given to
+// Append or to Free, once.
+func (l *Log) Reserve(record *events.Record) bool {
+	return l.budget.take(record.Partition, sizeOf(record))
+}
+
+// Free gives back the room of a record that is not appended after all.
+func (l *Log) Free(record *events.Record) {
+	l.budget.give(record.Partition, sizeOf(record), false)
+}
+
+// Append gives a record that has room to the brokers and waits for the answer, at most for the ack timeout. It returns nil for an ack,
+// and otherwise an error that wraps ErrOverloaded, ErrRefused, ErrUnknown or ErrNotReady. The room is given back when the brokers
+// have answered, which may be long after.
 //
 // It takes no context, on purpose. kgo fails a partition's whole buffer when the context of one record in it ends, so one
 // person who closes a browser would turn the leads of others into unknown outcomes.
 func (l *Log) Append(record *events.Record) error {
 	if err := l.Ready(); err != nil {
+		l.Free(record)
 		return err
 	}
 	size := sizeOf(record)
-	if !l.budget.take(record.Partition, size) {
-		return ErrOverloaded
-	}
 	accepted, answer := time.Now(), make(chan error, 1)
 	l.client.TryProduce(context.Background(), broker.ToKafka(l.cfg.Topic, record), func(_ *kgo.Record, err error) {
 		l.budget.give(record.Partition, size, err == nil)
@@ -102,18 +120,6 @@ func (l *Log) Append(record *events.Record) error {
 	})
 	return l.await(answer)
 }
-
-// Ready returns nil, or an error that wraps ErrNotReady: Append would return it.
-func (l *Log) Ready() error {
-	if why := l.broken.Load(); why != nil {
-		return *why
-	}
-	return nil
-}
-
-// Room is how many records of a partition may be under way at once as things are: 0 when another one would not be taken. Whoever asks
-// first need not be refused with ErrOverloaded. It asks nobody and costs nothing.
-func (l *Log) Room(partition int32) int64 { return l.budget.room(partition) }
 
 // Run checks the topic's contract every 5 s, until ctx ends; then it sends what is left, for at most 3 s, and closes the
 // client. Call it once. Nothing may be appended after it has returned.
@@ -142,9 +148,9 @@ func (l *Log) register() error {
 	}
 	return errors.Join(
 		l.cfg.Registry.Register(gauge("leadlog_edge_inflight_records",
-			"Records given to the Kafka client and not yet answered.", &l.budget.whole.records)),
+			"Records that are about to be given to the Kafka client, or were and are not yet answered.", &l.budget.whole.records)),
 		l.cfg.Registry.Register(gauge("leadlog_edge_inflight_bytes",
-			"Bytes of the records given to the Kafka client and not yet answered, with their overhead in memory.", &l.budget.whole.bytes)),
+			"Bytes of these records, with their overhead in memory.", &l.budget.whole.bytes)),
 	)
 }
 

@@ -14,7 +14,7 @@ var (
 	// ErrNotReady is returned when the topic was last seen to break its contract, so that an ack would promise too much.
 	ErrNotReady = errors.New("the topic breaks its contract")
 	errNotSeen  = errors.New("its contract has not been checked yet")
-	// ErrOverloaded is returned at once when the budget is full.
+	// ErrOverloaded is returned when the Kafka client has no room. The budget is smaller than that, so it should not happen.
 	ErrOverloaded = errors.New("too much waits for the brokers")
 	// ErrRefused is returned when a broker refused the record for a reason on the allow-list.
 	ErrRefused = errors.New("the brokers refused the record")

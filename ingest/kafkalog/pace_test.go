@@ -50,18 +50,15 @@ func TestPartitionsThatDoNotAnswerFillLittleOfTheBudget(t *testing.T) {
 		for b.take(partition, 1000) {
 			held++
 		}
-		if b.room(partition) != 0 {
-			t.Errorf("partition %d took no more, and is not full", partition)
-		}
 	}
 	if held != 4*leastRoom {
 		t.Errorf("four partitions that answer nothing hold %d records, want %d", held, 4*leastRoom)
 	}
-	if b.room(4) != leastRoom || !b.take(4, 1000) {
+	if !b.take(4, 1000) {
 		t.Error("another partition has no room")
 	}
 	b.give(0, 1000, false)
-	if b.room(0) != leastRoom || !b.take(0, 1000) {
+	if !b.take(0, 1000) {
 		t.Error("what was given back is not there again")
 	}
 }

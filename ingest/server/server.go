@@ -104,7 +104,8 @@ func (e *edge) preparePublic() error {
 	endpoint, err := submit.New(submit.Config{
 		Log: e.log, Gate: e.gate, Pages: e.pages, Source: cfg.Source, PhoneRegion: cfg.PhoneRegion,
 		Proxies: cfg.TrustedProxies, Origins: cfg.AllowedOrigins, MaxBody: submit.MaxBody(cfg.Limits.MaxBody),
-		MaxPerClient: cfg.Limits.MaxConnectionsPerClient, Registry: cfg.Registry, Logger: cfg.Log,
+		MaxPerClient: cfg.Limits.MaxConnectionsPerClient, MaxWaiting: cfg.Limits.MaxConnections,
+		Registry: cfg.Registry, Logger: cfg.Log,
 	})
 	if err != nil {
 		return err

@@ -255,7 +255,7 @@ func TestTheTwoPortsServeWhatTheyShould(t *testing.T) {
 		`endpoint_requests_total{status="success"} 1`, `endpoint_requests_total{status="duplicate"} 0`, `endpoint_requests_total{status="error"} 0`,
 		"endpoint_request_duration_seconds_bucket", "leadlog_edge_rate_limited_total 0", `leadlog_edge_outcomes_total{outcome="acked"} 1`,
 		"leadlog_edge_inflight_records 0", "leadlog_edge_inflight_bytes 0", "leadlog_edge_kafka_",
-		"leadlog_edge_turns_taken 0", "leadlog_edge_turns_awaited 0", "leadlog_edge_turns_refused_total 0",
+		"leadlog_edge_turns_taken 0", `leadlog_edge_turns_awaited{partition="11"} 0`, `leadlog_edge_turns_refused_total{reason="waited"} 0`,
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("the metrics lack %s", want)

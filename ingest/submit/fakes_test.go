@@ -25,7 +25,8 @@ type world struct {
 	diary     []string
 	appended  []events.Record
 	notReady  error
-	room      func(partition int32) int64 // without end when nil
+	places    int // how many records the log has room for
+	reserved  int
 	appendErr error
 	admission gate.Admission
 	appending func() // called while an append is on its way
@@ -33,14 +34,24 @@ type world struct {
 
 func (w *world) Ready() error { return w.notReady }
 
-func (w *world) Room(partition int32) int64 {
-	if w.room == nil {
-		return math.MaxInt64
+func (w *world) Reserve(*events.Record) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.reserved >= w.places {
+		return false
 	}
-	return w.room(partition)
+	w.reserved++
+	return true
+}
+
+func (w *world) Free(*events.Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reserved--
 }
 
 func (w *world) Append(r *events.Record) error {
+	defer w.Free(r)
 	w.note("append")
 	w.mu.Lock()
 	w.appended = append(w.appended, *r)
@@ -99,7 +110,7 @@ func newEndpoint(t *testing.T, change ...func(*Config)) endpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := endpoint{world: &world{admission: gate.Admission{Claimed: true}}, logs: &bytes.Buffer{}}
+	e := endpoint{world: &world{admission: gate.Admission{Claimed: true}, places: math.MaxInt}, logs: &bytes.Buffer{}}
 	cfg := Config{
 		Log: e.world, Gate: e.world, Pages: pages, Source: "/test", Registry: prometheus.NewRegistry(),
 		Logger: slog.New(slog.NewJSONHandler(e.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -110,6 +121,11 @@ func newEndpoint(t *testing.T, change ...func(*Config)) endpoint {
 	if e.Handler, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if taken := e.turnstile.workedOn(); taken != 0 || e.world.reserved != 0 {
+			t.Errorf("in the end %d turns are taken, and the log has room reserved for %d records", taken, e.world.reserved)
+		}
+	})
 	return e
 }
 

@@ -17,10 +17,12 @@ import (
 	"leadlog/ops/telemetry"
 )
 
-// Log is what the endpoint needs of the log; kafkalog.Log is one. Append returns nil only for an ack.
+// Log is what the endpoint needs of the log; kafkalog.Log is one. Append returns nil only for an ack. Reserve is called under a lock,
+// and must not wait.
 type Log interface {
 	Ready() error
-	Room(partition int32) int64
+	Reserve(record *events.Record) bool
+	Free(record *events.Record)
 	Append(record *events.Record) error
 }
 
@@ -30,7 +32,7 @@ type Gate interface {
 	Release(phone string, receipt uuid.UUID)
 }
 
-// Config is what the endpoint is made of. All but PhoneRegion, Proxies, Origins, MaxBody and MaxPerClient must be set.
+// Config is what the endpoint is made of. All but PhoneRegion, Proxies, Origins and those that begin with Max must be set.
 type Config struct {
 	Log   Log
 	Gate  Gate
@@ -47,8 +49,10 @@ type Config struct {
 	MaxBody MaxBody
 	// MaxPerClient is how many submissions one client may have under way; 0 for no limit. Over HTTP/2 one connection brings many.
 	MaxPerClient int
-	Registry     prometheus.Registerer
-	Logger       *slog.Logger
+	// MaxWaiting is how many submissions may wait for their turn; 0 for as many as this machine can serve in time, and never more.
+	MaxWaiting int
+	Registry   prometheus.Registerer
+	Logger     *slog.Logger
 }
 
 // Validate reports what is missing or can't be meant.
@@ -76,7 +80,7 @@ func New(cfg Config) (*Handler, error) {
 	if cfg.Origins.protection == nil {
 		cfg.Origins.protection = http.NewCrossOriginProtection()
 	}
-	t := turnstileHere(cfg.Log.Room)
+	t := turnstileHere(cfg.Log.Reserve, cfg.MaxWaiting)
 	m, err := newMetrics(cfg.Registry, t)
 	if err != nil {
 		return nil, err
@@ -114,8 +118,8 @@ func (h *Handler) take(s *submission) error {
 		return limitedError{time.Second}
 	}
 	defer h.shares.Give(s.client)
-	if err := h.turnstile.enter(s.record.Partition); err != nil {
-		h.metrics.noTurn.Inc()
+	if err := h.turnstile.enter(&s.record); err != nil {
+		h.metrics.noTurn.WithLabelValues(err.Error()).Inc()
 		h.crowded.About(err)
 		return err
 	}
@@ -156,10 +160,20 @@ func (h *Handler) read(s *submission, w http.ResponseWriter, r *http.Request) er
 // A claim is given back only when the record is definitely not in the log, and only by the submission that made it. With an
 // unknown outcome it stays: the record may be there, and then the next one of this phone is a duplicate.
 func (h *Handler) keep(s *submission) error {
+	appending := false
+	defer func() {
+		if !appending {
+			h.cfg.Log.Free(&s.record)
+		}
+	}()
+	if err := h.cfg.Log.Ready(); err != nil { // the wait may have been long
+		return err
+	}
 	admission := h.cfg.Gate.Admit(s.client, s.event.Phone, s.event.EventID)
 	if admission.Limited > 0 {
 		return limitedError{admission.Limited}
 	}
+	appending = true
 	err := h.cfg.Log.Append(&s.record)
 	if admission.Claimed && kafkalog.Definite(err) {
 		h.cfg.Gate.Release(s.event.Phone, s.event.EventID)

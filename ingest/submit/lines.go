@@ -15,36 +15,38 @@ type lines struct {
 
 // waiter is one of them.
 type waiter struct {
-	partition int32
-	number    uint64 // in the order in which they came
-	place     *list.Element
-	turn      chan struct{} // closed when it comes
+	record *events.Record
+	number uint64 // in the order in which they came
+	place  *list.Element
+	turn   chan struct{} // closed when it comes
 }
 
-func (l *lines) add(partition int32) *waiter {
+func (l *lines) add(record *events.Record) *waiter {
 	l.came++
 	l.waiting++
-	w := &waiter{partition: partition, number: l.came, turn: make(chan struct{})}
-	w.place = l.partitions[partition].PushBack(w)
+	w := &waiter{record: record, number: l.came, turn: make(chan struct{})}
+	w.place = l.partitions[record.Partition].PushBack(w)
 	return w
 }
 
 func (l *lines) remove(w *waiter) {
-	l.partitions[w.partition].Remove(w.place)
+	l.partitions[w.record.Partition].Remove(w.place)
 	l.waiting--
 }
 
-// first is who has waited longest in the partitions that are open; nil for nobody.
-func (l *lines) first(open func(partition int32) bool) (first *waiter) {
+func (l *lines) empty(partition int32) bool { return l.partitions[partition].Len() == 0 }
+
+// first is who has waited longest, but for those of some partitions; nil for nobody.
+func (l *lines) first(without *[events.Partitions]bool) (first *waiter) {
 	if l.waiting == 0 {
 		return nil
 	}
 	for p := range l.partitions {
 		front := l.partitions[p].Front()
-		if front == nil {
+		if front == nil || without[p] {
 			continue
 		}
-		if w := front.Value.(*waiter); (first == nil || w.number < first.number) && open(w.partition) {
+		if w := front.Value.(*waiter); first == nil || w.number < first.number {
 			first = w
 		}
 	}

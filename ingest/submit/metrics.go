@@ -3,9 +3,12 @@ package submit
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"leadlog/events"
 )
 
 // metrics of the endpoint. The first two have the names and the meaning that dashboards and alerts know: an error is a
@@ -15,7 +18,7 @@ type metrics struct {
 
 	duration    prometheus.Histogram
 	rateLimited prometheus.Counter
-	noTurn      prometheus.Counter
+	noTurn      *prometheus.CounterVec
 	noShare     prometheus.Counter
 	outcomes    *prometheus.CounterVec
 }
@@ -34,9 +37,9 @@ func newMetrics(registry prometheus.Registerer, turns *turnstile) (*metrics, err
 		rateLimited: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "leadlog_edge_rate_limited_total", Help: "Submissions answered 429. Thousands may share one address behind a carrier's NAT.",
 		}),
-		noTurn: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "leadlog_edge_turns_refused_total", Help: "Submissions answered 503 overloaded since no turn came within 2 s, or too many waited: the machine is full, or brokers are behind.",
-		}),
+		noTurn: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "leadlog_edge_turns_refused_total", Help: "Submissions answered 503 overloaded, by reason: waited (for 2 s), line (too many wait).",
+		}, []string{"reason"}),
 		noShare: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "leadlog_edge_shares_refused_total", Help: "Submissions answered 429 since that client had MAX_CONNECTIONS_PER_CLIENT of them at once.",
 		}),
@@ -44,12 +47,18 @@ func newMetrics(registry prometheus.Registerer, turns *turnstile) (*metrics, err
 			Name: "leadlog_edge_outcomes_total", Help: "Submissions by outcome: acked, rejected (4xx), rate_limited, or the code of the 5xx.",
 		}, []string{"outcome"}),
 	}
-	limit := gaugeOf("leadlog_edge_turns", "Submissions that this machine works on at once: 1,024 a processor.", func() int64 { return turns.turns })
-	taken := gaugeOf("leadlog_edge_turns_taken", "Submissions that are worked on, those that wait for their ack among them.",
-		func() int64 { taken, _ := turns.counts(); return taken })
-	waiting := gaugeOf("leadlog_edge_turns_awaited", "Submissions that wait for a turn, for 2 s at most.",
-		func() int64 { _, waiting := turns.counts(); return waiting })
-	for _, c := range []prometheus.Collector{requests, m.duration, m.rateLimited, m.noTurn, m.noShare, m.outcomes, limit, taken, waiting} {
+	m.noTurn.WithLabelValues(errWaited.Error())
+	m.noTurn.WithLabelValues(errLine.Error())
+	collectors := []prometheus.Collector{
+		requests, m.duration, m.rateLimited, m.noTurn, m.noShare, m.outcomes,
+		gaugeOf("leadlog_edge_turns", "Submissions that this machine works on at once: 1,024 a processor.", nil, func() int64 { return turns.turns }),
+		gaugeOf("leadlog_edge_turns_taken", "Submissions that are worked on, those that wait for their ack among them.", nil, turns.workedOn),
+	}
+	for p := range int32(events.Partitions) {
+		collectors = append(collectors, gaugeOf("leadlog_edge_turns_awaited", "Submissions that wait for a turn, for 2 s at most.",
+			prometheus.Labels{"partition": strconv.Itoa(int(p))}, func() int64 { return turns.waitingFor(p) }))
+	}
+	for _, c := range collectors {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("metrics of the endpoint: %w", err)
 		}
@@ -57,8 +66,8 @@ func newMetrics(registry prometheus.Registerer, turns *turnstile) (*metrics, err
 	return m, nil
 }
 
-func gaugeOf(name, help string, value func() int64) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value()) })
+func gaugeOf(name, help string, labels prometheus.Labels, value func() int64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, func() float64 { return float64(value()) })
 }
 
 // answered counts one answer. code is the problem's, empty for an ack.

@@ -72,7 +72,7 @@ func problemOf(err error) problem.Problem {
 		return errIdempotencyKey.problem()
 	case is(kafkalog.ErrNotReady):
 		return unavailable("not_ready", 5*time.Second)
-	case is(kafkalog.ErrOverloaded), is(errNoTurn):
+	case is(kafkalog.ErrOverloaded), is(errWaited), is(errLine):
 		return unavailable("overloaded", time.Second)
 	case is(kafkalog.ErrRefused):
 		return unavailable("refused", 30*time.Second)

@@ -22,21 +22,24 @@ const (
 	shareOf = 6
 )
 
-// errNoTurn is definite: nothing was done for this submission.
-var errNoTurn = errors.New("no turn came")
+// Both are definite: nothing was done for this submission. Their texts are values of a metric's label.
+var (
+	errWaited = errors.New("waited") // for as long as anybody waits
+	errLine   = errors.New("line")   // it is too long
+)
 
 // turnstile lets so many submissions in as a machine can work on at once, and of each partition as many as the log has room for. Those
-// beyond wait outside, in the order in which they came; a partition that is full lets those of others pass.
+// beyond wait outside, in the order in which they came; where a partition is full, those of others pass.
 //
 // Without it all of them are worked on a little: each step of each, the reading of acks too, waits behind the steps of thousands, until
 // acks come too late for whoever waits for them. The edge then spends its time on refusals, which cost nearly as much as answers
-// and bring the next request at once. For the same reason nobody is refused because a partition is full just now: where brokers pause,
-// the whole line would be refused in a moment.
+// and bring the next request at once. For the same reason a turn comes with room in the log: refused for want of it, everybody would hand
+// the turn on to the next one, and a whole line would be gone in a moment when brokers pause.
 type turnstile struct {
-	room  func(partition int32) int64 // how many of a partition may be in at once
-	turns int64
-	most  int64 // how many may wait
-	share int64 // how many turns a partition may hold
+	reserve func(*events.Record) bool
+	turns   int64
+	most    int64 // how many may wait
+	share   int64 // how many turns a partition may hold
 
 	mu    sync.Mutex
 	taken int64
@@ -44,28 +47,27 @@ type turnstile struct {
 	held  [events.Partitions]int64
 }
 
-func newTurnstile(turns, most int64, room func(int32) int64) *turnstile {
-	return &turnstile{room: room, turns: turns, most: most, share: max(1, turns/shareOf)}
+func newTurnstile(turns, most int64, reserve func(*events.Record) bool) *turnstile {
+	return &turnstile{reserve: reserve, turns: turns, most: most, share: max(1, turns/shareOf)}
 }
 
 // turnstileHere is one for this machine. Go counts at least two processors where a container's limit is lower, and all of them where
 // there is none.
-func turnstileHere(room func(int32) int64) *turnstile {
+func turnstileHere(reserve func(*events.Record) bool, most int) *turnstile {
 	processors := int64(runtime.GOMAXPROCS(0))
-	return newTurnstile(processors*turnsEach, processors*linesEach, room)
+	line := processors * linesEach
+	if most > 0 {
+		line = min(line, int64(most))
+	}
+	return newTurnstile(processors*turnsEach, line, reserve)
 }
 
-// enter waits for a turn, or returns errNoTurn. It takes no request's context: whoever has hung up left a number all the same.
-// After nil, leave has to be called.
-func (t *turnstile) enter(partition int32) error {
-	w := t.join(partition)
+// enter waits for a turn, or returns errWaited or errLine. It takes no request's context: whoever has hung up left a number all the
+// same. After nil, leave has to be called, and the log has room for the record.
+func (t *turnstile) enter(record *events.Record) error {
+	w, err := t.join(record)
 	if w == nil {
-		return errNoTurn
-	}
-	select {
-	case <-w.turn:
-		return nil
-	default:
+		return err
 	}
 	timer := time.NewTimer(turnWithin)
 	defer timer.Stop()
@@ -77,28 +79,31 @@ func (t *turnstile) enter(partition int32) error {
 	}
 }
 
-// join stands in line, and is first at once where nobody waits. It returns nil when the line is too long.
-func (t *turnstile) join(partition int32) *waiter {
+// join takes a turn, or stands in line. It returns nobody and nil for a turn.
+func (t *turnstile) join(record *events.Record) (*waiter, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.lines.waiting >= t.most {
-		return nil
-	}
-	w := t.lines.add(partition)
 	t.call()
-	return w
+	if t.lines.empty(record.Partition) && t.take(record) {
+		return nil, nil
+	}
+	if t.lines.waiting >= t.most {
+		return nil, errLine
+	}
+	return t.lines.add(record), nil
 }
 
-// giveUp leaves the line, unless the turn came at the last moment.
+// giveUp leaves the line, unless the turn comes at the last moment.
 func (t *turnstile) giveUp(w *waiter) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.call()
 	select {
 	case <-w.turn:
 		return nil
 	default:
 		t.lines.remove(w)
-		return errNoTurn
+		return errWaited
 	}
 }
 
@@ -110,24 +115,44 @@ func (t *turnstile) leave(partition int32) {
 	t.call()
 }
 
-// call gives the turns that are free to those who have waited longest, of the partitions that have room. Acks make room and end a
-// submission, so who leaves calls; room that comes otherwise is noticed by whoever joins next.
+// call gives turns to those who have waited longest, as far as there are any and their partitions have room. Acks make room and
+// end a submission, so whoever leaves calls. Acks that nobody waits for any more make room, too: whoever comes or gives up sees it.
 func (t *turnstile) call() {
+	var full [events.Partitions]bool
 	for t.taken < t.turns {
-		w := t.lines.first(func(partition int32) bool { return t.held[partition] < min(t.share, t.room(partition)) })
-		if w == nil {
+		w := t.lines.first(&full)
+		switch {
+		case w == nil:
 			return
+		case t.take(w.record):
+			t.lines.remove(w)
+			close(w.turn)
+		default:
+			full[w.record.Partition] = true
 		}
-		t.lines.remove(w)
-		t.taken++
-		t.held[w.partition]++
-		close(w.turn)
 	}
 }
 
-// counts says how many turns are taken, and how many submissions wait for one.
-func (t *turnstile) counts() (taken, waiting int64) {
+// take takes a turn, if there is one and the record's partition has room.
+func (t *turnstile) take(record *events.Record) bool {
+	if t.taken >= t.turns || t.held[record.Partition] >= t.share || !t.reserve(record) {
+		return false
+	}
+	t.taken++
+	t.held[record.Partition]++
+	return true
+}
+
+// workedOn says how many turns are taken.
+func (t *turnstile) workedOn() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.taken, t.lines.waiting
+	return t.taken
+}
+
+// waitingFor says how many wait for a turn with a record of a partition.
+func (t *turnstile) waitingFor(partition int32) int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return int64(t.lines.partitions[partition].Len())
 }

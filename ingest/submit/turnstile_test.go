@@ -1,6 +1,7 @@
 package submit
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -27,17 +28,29 @@ func oneTurn(t *testing.T, change ...func(*Config)) (e endpoint, letGo chan stru
 func someTurns(t *testing.T, turns int64, change ...func(*Config)) (e endpoint, letGo chan struct{}) {
 	t.Helper()
 	e = newEndpoint(t, change...)
-	ts := newTurnstile(turns, 2, e.world.Room)
+	ts := newTurnstile(turns, 2, e.world.Reserve)
 	e.turnstile = ts
 	t.Cleanup(func() {
-		if taken, waiting := ts.counts(); taken != 0 || waiting != 0 || ts.held != [events.Partitions]int64{} {
-			t.Errorf("in the end %d turns are taken, %v by partition, and %d wait", taken, ts.held, waiting)
-		}
+		wantIdle(t, ts)
 	})
 	letGo = make(chan struct{})
 	e.world.appending = func() { <-letGo }
 	return e, letGo
 }
+
+// wantIdle fails the test unless every turn is back, and nobody is left in line.
+func wantIdle(t *testing.T, ts *turnstile) {
+	t.Helper()
+	if ts.taken != 0 || ts.lines.waiting != 0 || ts.held != [events.Partitions]int64{} {
+		t.Errorf("in the end %d turns are taken, %v by partition, and %d wait", ts.taken, ts.held, ts.lines.waiting)
+	}
+}
+
+// of is a record of a partition.
+func of(partition int32) *events.Record { return &events.Record{Partition: partition} }
+
+// endless is a log that has room.
+func endless(*events.Record) bool { return true }
 
 // later sends a submission; what it is answered comes when it is answered.
 func (e endpoint) later(phone string) chan int {
@@ -48,7 +61,10 @@ func (e endpoint) later(phone string) chan int {
 }
 
 func (e endpoint) waiting() int64 {
-	_, waiting := e.turnstile.counts()
+	var waiting int64
+	for p := range int32(events.Partitions) {
+		waiting += e.turnstile.waitingFor(p)
+	}
 	return waiting
 }
 
@@ -96,6 +112,21 @@ func TestWhoIsTooManyWaitsForATurn(t *testing.T) {
 	})
 }
 
+// The topic may break its contract while somebody waits: no claim is made then.
+func TestWhoseTurnComesWhenTheLogTakesNothingIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, letGo := oneTurn(t)
+		first := e.later("09121111111")
+		second := e.later("09122222222")
+		e.world.notReady = kafkalog.ErrNotReady
+		close(letGo)
+		wantAccepted(t, first)
+		if got := <-second; got != http.StatusServiceUnavailable || len(e.world.diary) != 2 {
+			t.Errorf("status %d, %v was done", got, e.world.diary)
+		}
+	})
+}
+
 // Partitions whose brokers are gone stand in nobody's way: who comes for another one passes those who wait for them.
 func TestAPartitionHoldsNoMoreThanItsShareOfTheTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -112,27 +143,53 @@ func TestAPartitionHoldsNoMoreThanItsShareOfTheTurns(t *testing.T) {
 }
 
 // A refusal at once would bring the next request at once: where brokers pause, the whole line would be gone in a moment.
-func TestWhoFindsThePartitionFullWaitsForRoom(t *testing.T) {
+func TestWhoFindsNoRoomInTheLogWaitsForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, letGo := someTurns(t, 100*shareOf)
-		room := int64(0)
-		e.world.room = func(int32) int64 { return room }
-		began := time.Now()
-		if refused := e.now("09121111111"); !strings.Contains(refused.Body.String(), "overloaded") || time.Since(began) != turnWithin {
-			t.Errorf("%d after %v: %s", refused.Code, time.Since(began), refused.Body)
-		}
-		if e.world.diary != nil {
-			t.Errorf("%v was done for somebody who is refused", e.world.diary)
-		}
-		first := e.later("09121111111")
-		room = 1
-		second := e.later("09121111111")
-		if got := len(e.world.appended); got != 1 || e.waiting() != 1 {
+		e.world.places = 1
+		first, second := e.later("09121111111"), e.later("09121111111")
+		other := e.later("09122222222")
+		if got := len(e.world.appended); got != 1 || e.waiting() != 2 {
 			t.Errorf("%d were appended, %d wait, with room for one", got, e.waiting())
 		}
 		close(letGo)
-		wantAccepted(t, first, second)
+		wantAccepted(t, first, second, other)
 	})
+}
+
+// Room that comes when nobody leaves, such as by an ack that nobody waits for any more, is noticed by whoever comes or gives up.
+func TestRoomThatComesByItselfIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, letGo := someTurns(t, 100*shareOf)
+		close(letGo)
+		e.world.places = 0
+		first, second := e.later("09121111111"), e.later("09121111111")
+		e.world.places = 1
+		wantAccepted(t, e.later("09122222222"), first, second)
+
+		e.world.places = 0
+		alone := e.later("09121111111")
+		e.world.places = 1
+		began := time.Now()
+		wantAccepted(t, alone)
+		if took := time.Since(began); took != turnWithin {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestALineThatIsFullDoesNotKeepOthersFromTurnsThatAreFree(t *testing.T) {
+	t.Parallel()
+	ts := newTurnstile(100*shareOf, 1, func(r *events.Record) bool { return r.Partition != 3 })
+	if w, err := ts.join(of(3)); w == nil || err != nil {
+		t.Fatalf("%v", err)
+	}
+	if _, err := ts.join(of(3)); !errors.Is(err, errLine) {
+		t.Errorf("%v", err)
+	}
+	if err := ts.enter(of(4)); err != nil {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestNobodyWaitsForALogThatTakesNothing(t *testing.T) {
@@ -160,8 +217,8 @@ func TestWhoWaitsTooLongIsRefusedAndNothingIsDone(t *testing.T) {
 		}
 		close(letGo)
 		wantAccepted(t, first)
-		if len(e.world.appended) != 1 || value(t, e.metrics.noTurn) != 1 {
-			t.Errorf("%d were appended, %v were counted", len(e.world.appended), value(t, e.metrics.noTurn))
+		if len(e.world.appended) != 1 || value(t, e.metrics.noTurn.WithLabelValues("waited")) != 1 {
+			t.Errorf("%d were appended, %v were counted", len(e.world.appended), value(t, e.metrics.noTurn.WithLabelValues("waited")))
 		}
 		if said := e.logs.String(); !strings.Contains(said, "more at once than") {
 			t.Errorf("nobody is told: %s", said)
@@ -240,9 +297,11 @@ func TestATurnComesBackAfterAPanic(t *testing.T) {
 
 func TestATurnThatComesAtTheLastMomentIsTaken(t *testing.T) {
 	t.Parallel()
-	ts := newTurnstile(1, 2, func(int32) int64 { return 1 })
-	ts.join(0)
-	late := ts.join(1)
+	ts := newTurnstile(1, 2, endless)
+	if err := ts.enter(of(0)); err != nil {
+		t.Fatal(err)
+	}
+	late, _ := ts.join(of(1))
 	ts.leave(0)
 	if err := ts.giveUp(late); err != nil || ts.taken != 1 || ts.held[1] != 1 {
 		t.Errorf("%v, with %d turns taken", err, ts.taken)
@@ -253,45 +312,49 @@ func TestWhoCameFirstIsFirst(t *testing.T) {
 	t.Parallel()
 	var l lines
 	for _, partition := range []int32{3, 5, 3, 0} {
-		l.add(partition)
+		l.add(of(partition))
 	}
-	l.remove(l.first(func(partition int32) bool { return partition == 0 }))
+	passed := [events.Partitions]bool{3: true, 5: true}
+	if first := l.first(&passed); first.number != 4 {
+		t.Errorf("number %d is called past those who can't be", first.number)
+	}
 	for want := uint64(1); l.waiting > 0; want++ {
-		first := l.first(func(int32) bool { return true })
+		first := l.first(&[events.Partitions]bool{})
 		if first.number != want {
 			t.Errorf("number %d is called, want %d", first.number, want)
 		}
 		l.remove(first)
 	}
-	if first := l.first(func(int32) bool { return true }); first != nil {
+	if first := l.first(&[events.Partitions]bool{}); first != nil {
 		t.Errorf("number %d is called of nobody", first.number)
 	}
 }
 
-// Many at once, on all processors: every turn that was given comes back, and a partition never holds more than its share.
+// Many at once, on all processors: every turn that was given comes back, there are never more than there are, and a partition never holds
+// more than its share.
 func TestTurnsAreCountedRightUnderACrowd(t *testing.T) {
 	t.Parallel()
 	const turns = 3 * shareOf
-	ts := newTurnstile(turns, 10_000, func(int32) int64 { return turns })
+	ts := newTurnstile(turns, 10_000, endless)
+	var taken atomic.Int64
 	var held [events.Partitions]atomic.Int64
 	var crowd sync.WaitGroup
-	for i := range 2000 {
-		partition := int32(i % 3)
+	for i := range 6000 {
+		partition := int32(i % events.Partitions)
 		crowd.Go(func() {
-			if err := ts.enter(partition); err != nil {
+			if err := ts.enter(of(partition)); err != nil {
 				t.Error(err)
 				return
 			}
-			if n := held[partition].Add(1); n > ts.share {
-				t.Errorf("partition %d holds %d turns", partition, n)
+			if all, n := taken.Add(1), held[partition].Add(1); all > turns || n > ts.share {
+				t.Errorf("%d turns are taken, %d of them by partition %d", all, n, partition)
 			}
 			runtime.Gosched()
 			held[partition].Add(-1)
+			taken.Add(-1)
 			ts.leave(partition)
 		})
 	}
 	crowd.Wait()
-	if taken, waiting := ts.counts(); taken != 0 || waiting != 0 || ts.held != [events.Partitions]int64{} {
-		t.Errorf("in the end %d turns are taken, %v by partition, and %d wait", taken, ts.held, waiting)
-	}
+	wantIdle(t, ts)
 }
