@@ -83,7 +83,7 @@ func TestLoadSteadyFerretDB(t *testing.T) {
 	}
 }
 
-// Five times the rate for ten seconds: who is too many is told so at once, and the others do not suffer.
+// Five times the rate for ten seconds: whoever can be served is, and the others do not suffer.
 func TestLoadBurst(t *testing.T) {
 	w := newWhole(t, "")
 	w.startProjectors()
@@ -109,24 +109,29 @@ func refusals(s generator.Summary) string {
 		s.Refused, s.Refusals, s.RefusalSent, s.Refusal, s.Unknown, s.Failed, s.Failures, s.Unsent)
 }
 
-// Twice of what it can do, for five minutes.
+// Twice of what it can do, for five minutes. What it can do is measured before and after: a machine that others use, too, is a quarter quicker
+// or slower within minutes.
 func TestLoadOverload(t *testing.T) {
 	const connections = 12_000 // as many people as come, and below what an edge lets in
 	w := newWhole(t, "")
 	w.startProjectors()
 	w.warm()
-	peak := w.saturation(connections)
+	before := w.saturation(connections)
 	w.caughtUp()
 	length := lasts(5 * time.Minute)
 	stop := w.sample(max(time.Second, length/60), length)
 	profiled := w.profile(w.edge, length)
-	total := w.load(generator.Constant("overload", 2*peak, length), connections).Total
+	total := w.load(generator.Constant("overload", 2*before, length), connections).Total
 	profiled()
 	sampled := stop()
+	w.caughtUp()
+	after := w.saturation(connections)
+	peak := (before + after) / 2
 	goal(w, fmt.Sprintf("overload: twice saturation for %v: goodput at least 80 %% of the peak", length),
 		total.Goodput() >= 0.8*peak,
-		"peak %.0f/s, offered %.0f/s, goodput %.0f/s (%.2f of the peak; %.0f/s within a second): %v",
-		peak, float64(total.Offered)/total.For.Seconds(), total.Goodput(), total.Goodput()/peak, float64(total.Good)/total.For.Seconds(), total.Latency)
+		"peak %.0f/s before and %.0f/s after, offered %.0f/s, goodput %.0f/s (%.2f of both, %.2f of the first; %.0f/s within a second): %v",
+		before, after, float64(total.Offered)/total.For.Seconds(), total.Goodput(), total.Goodput()/peak, total.Goodput()/before,
+		float64(total.Good)/total.For.Seconds(), total.Latency)
 	figure(w, "overload: the excess | %s", refusals(total)) // no target: the processors that would refuse are wanted twice over
 	sampled.flat("overload", "edge memory, MB")
 }
