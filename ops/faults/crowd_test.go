@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"leadlog/ingest/server"
 )
 
 // crowdEnv has this binary be a slow crowd: the address to go to, and how many connections to hold.
@@ -102,6 +105,46 @@ func crowd(settings string, in io.Reader, out io.Writer) int {
 			return 0
 		}
 	}
+}
+
+// bareEnv has this binary be a bare server, for what a crowd costs the machine whoever it comes to.
+const bareEnv = "LEADLOG_FAULTS_BARE"
+
+// startBare starts it, with an edge's limits of time, and returns its URL. It ends with the scenario.
+func (r *run) startBare() string {
+	r.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), bareEnv+"=127.0.0.1:0")
+	in, err := cmd.StdinPipe()
+	r.must(err)
+	out, err := cmd.StdoutPipe()
+	r.must(err)
+	r.must(cmd.Start())
+	r.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	address, err := bufio.NewReader(out).ReadString('\n')
+	r.must(err)
+	return "http://" + strings.TrimSpace(address)
+}
+
+// bare is the process: it serves until its input ends, and says where.
+func bare(address string, in io.Reader, out io.Writer) int {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return 2
+	}
+	limits := server.DefaultLimits()
+	s := &http.Server{
+		Handler:           http.NotFoundHandler(),
+		ReadHeaderTimeout: limits.HeaderTimeout, ReadTimeout: limits.BodyTimeout, IdleTimeout: limits.IdleTimeout,
+	}
+	go func() { _ = s.Serve(listener) }()
+	fmt.Fprintln(out, listener.Addr())
+	_, _ = io.Copy(io.Discard, in)
+	_ = s.Close()
+	return 0
 }
 
 // linger sends a request a byte every second, and comes again when the edge has had enough of it.

@@ -20,11 +20,14 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 )
 
-// TestMain is also the slow crowd, which needs processes of its own for the files that it opens.
+// TestMain is also the slow crowd and whom it is sent to first, which need processes of their own for the files that they open.
 func TestMain(m *testing.M) {
 	redis.SetLogger(&logging.VoidLogger{}) // a Redis whose connections break is what some scenarios are about
 	if os.Getenv(crowdEnv) != "" {
 		os.Exit(crowd(os.Getenv(crowdEnv), os.Stdin, os.Stdout))
+	}
+	if os.Getenv(bareEnv) != "" {
+		os.Exit(bare(os.Getenv(bareEnv), os.Stdin, os.Stdout))
 	}
 	flag.String("scenario", "", "run these scenarios alone: numbers or names, separated by commas")
 	flag.Uint64("seed", 1, "what phones, keys and the random schedule are made of")

@@ -83,19 +83,32 @@ func edgeEnded(r *run) {
 }
 
 // slowClients: ten thousand connections that send a byte now and then. Those who are healthy do not wait twice as long for it.
+//
+// The crowd takes half a processor of the same machine, wherever it goes, and everybody waits for that. So it goes to a bare server first.
 func slowClients(r *run) {
 	r.open(setup{})
 	r.lasts(10 * time.Second)
 	_, before := slowest(r.load.since(r.load.began.Add(3 * time.Second)))
-	crowd := r.gather10k(r.edges[0].url)
+	elsewhere, _ := r.crowdAt(r.startBare())
 	from := time.Now()
-	r.lasts(20 * time.Second)
-	_, during := slowest(r.load.since(from))
-	open := crowd.open()
-	crowd.leave()
+	during, open := r.crowdAt(r.edges[0].url)
 	r.bite(fmt.Sprintf("%d slow connections at once", open), open > 9000)
-	r.measure("p99 of the healthy %s before, %s with them", before.Round(time.Millisecond), during.Round(time.Millisecond))
-	r.expect("p99 of the healthy less than twice, or less than 50 ms", atMost(during, 2*before) || atMost(during, 50*time.Millisecond))
+	r.measure("p99 of the healthy %s before, %s with them at a bare server, %s with them at the edge",
+		before.Round(time.Millisecond), elsewhere.Round(time.Millisecond), during.Round(time.Millisecond))
+	r.expect("p99 of the healthy less than twice what it is without them or with them at a bare server, or less than 50 ms",
+		atMost(during, 2*max(before, elsewhere)) || atMost(during, 50*time.Millisecond))
 	r.takesLeads(from)
 	r.holds()
+}
+
+// crowdAt has a slow crowd come to a server for 20 s, and returns the p99 of those who are healthy meanwhile, and how many came.
+func (r *run) crowdAt(url string) (p99 time.Duration, open int64) {
+	r.Helper()
+	crowd := r.gather10k(url)
+	from := time.Now()
+	r.lasts(20 * time.Second)
+	_, p99 = slowest(r.load.since(from))
+	open = crowd.open()
+	crowd.leave()
+	return p99, open
 }
