@@ -34,6 +34,13 @@ type world struct {
 
 func (w *world) Ready() error { return w.notReady }
 
+// hasRoom is for how many records the log has room from now on.
+func (w *world) hasRoom(places int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.places = places
+}
+
 func (w *world) Reserve(*events.Record) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -146,7 +146,7 @@ func TestAPartitionHoldsNoMoreThanItsShareOfTheTurns(t *testing.T) {
 func TestWhoFindsNoRoomInTheLogWaitsForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, letGo := someTurns(t, 100*shareOf)
-		e.world.places = 1
+		e.world.hasRoom(1)
 		first, second := e.later("09121111111"), e.later("09121111111")
 		other := e.later("09122222222")
 		if got := len(e.world.appended); got != 1 || e.waiting() != 2 {
@@ -162,14 +162,14 @@ func TestRoomThatComesByItselfIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, letGo := someTurns(t, 100*shareOf)
 		close(letGo)
-		e.world.places = 0
+		e.world.hasRoom(0)
 		first, second := e.later("09121111111"), e.later("09121111111")
-		e.world.places = 1
+		e.world.hasRoom(1)
 		wantAccepted(t, e.later("09122222222"), first, second)
 
-		e.world.places = 0
+		e.world.hasRoom(0)
 		alone := e.later("09121111111")
-		e.world.places = 1
+		e.world.hasRoom(1)
 		began := time.Now()
 		wantAccepted(t, alone)
 		if took := time.Since(began); took != turnWithin {
