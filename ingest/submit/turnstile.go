@@ -84,7 +84,7 @@ func (t *turnstile) join(record *events.Record) (*waiter, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.call()
-	if t.lines.empty(record.Partition) && t.take(record) {
+	if t.lines.empty(record.Partition) && t.take(record) { // a small record does not pass a large one that waits for room
 		return nil, nil
 	}
 	if t.lines.waiting >= t.most {

@@ -165,7 +165,11 @@ func TestRoomThatComesByItselfIsNoticed(t *testing.T) {
 		e.world.hasRoom(0)
 		first, second := e.later("09121111111"), e.later("09121111111")
 		e.world.hasRoom(1)
-		wantAccepted(t, e.later("09122222222"), first, second)
+		came := time.Now()
+		wantAccepted(t, e.later("09121111111"), first, second)
+		if took := time.Since(came); took != 0 {
+			t.Errorf("who came made the others wait for %v", took)
+		}
 
 		e.world.hasRoom(0)
 		alone := e.later("09121111111")
